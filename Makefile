@@ -1,0 +1,44 @@
+# Needs python3.11 (or a later python3), make and a package index.
+
+.DEFAULT_GOAL := verify
+.PHONY: setup verify test test-all lint bench clean
+
+BIN := .venv/bin
+STAMP := .venv/.stamp
+# A version manager's python3.11 may be a stub that does not run, so each candidate is tried.
+PYTHON ?= $(shell for p in python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+
+setup: $(STAMP)
+
+# compat: a plain path entry; setuptools' import hook would cost each start of Python 13 ms.
+$(STAMP): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "make setup: no Python 3.11 or later found; set PYTHON=..." >&2; exit 1; }
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/pip install -q -c constraints.txt setuptools
+	$(BIN)/pip install -q -c constraints.txt --no-build-isolation \
+		--config-settings editable_mode=compat -e '.[dev]'
+	@touch $@
+
+verify: setup
+	@$(BIN)/python -m proofs.selfcheck
+
+test: setup
+	$(BIN)/pytest -q -n auto
+
+test-all: setup
+	@$(BIN)/python -m tests.kernels.fetch || \
+		echo "test-all: going on without the kernels above; their tests are skipped" >&2
+	$(BIN)/pytest -q -n auto -m ""
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: setup
+	@$(BIN)/python -m tests.bench.bench
+
+clean:
+	rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,173 @@
+"""leak.* and access.closed (domain.md 4): two runs that differ in a secret look the same.
+
+A value that hardware leaves undefined may depend on the secret, so it differs between the runs;
+only what the guest itself makes undefined while it runs is the guest's own affair.
+"""
+
+from __future__ import annotations
+
+from verify.encode import term as t
+from verify.encode.switch import CONFIG, STATE, Switch, renamed
+from verify.encode.term import Term
+from verify.prove.property import SECOND, Pairing, Property, Violation
+from verify.target import Observation
+
+
+def _base(name: str) -> str:
+    return name.split("#")[0]
+
+
+def _is_public(name: str) -> bool:
+    return name.startswith(("init/", CONFIG, "setup/"))
+
+
+def host_secret(prefixes: tuple[str, ...]) -> Pairing:
+    """The hardware's content when the switch begins is secret, the guest's inputs are not."""
+
+    def secret(name: str) -> bool:
+        base = _base(name)
+        if base.startswith(tuple(STATE + p for p in prefixes)) or base.startswith("host/"):
+            return True
+        return "undefined/" in base and not base.startswith("guest/")
+
+    return Pairing("the guest must not see the host's values", secret)
+
+
+def left_over(prefixes: tuple[str, ...], equal: frozenset[str]) -> Pairing:
+    """Hardware that an earlier guest may have influenced is secret: all but the `equal` cells."""
+    cells = tuple(STATE + p for p in prefixes)
+
+    def secret(name: str) -> bool:
+        base = _base(name)
+        if base.startswith(cells):
+            return base.removeprefix(STATE) not in equal
+        return "undefined/" in base and not base.startswith("guest/")
+
+    return Pairing("the next guest must not see this guest's values", secret)
+
+
+def guest_secret(prefixes: tuple[str, ...]) -> Pairing:
+    """All that the guest and its software state hold is secret, hardware and host are not."""
+
+    def secret(name: str) -> bool:
+        base = _base(name)
+        if _is_public(base):
+            return False
+        shared = base.startswith(tuple(STATE + p for p in prefixes)) or base.startswith("host/")
+        return not shared or "undefined/" in base
+
+    return Pairing("nobody else may see the guest's values", secret)
+
+
+def _second(terms: list[Term], pair: Pairing) -> list[Term]:
+    return renamed(terms, SECOND, pair.secret)
+
+
+def _observations(
+    switch: Switch, phase: str, kind: str, pair: Pairing, text: str
+) -> list[Violation]:
+    items: tuple[Observation, ...] = getattr(switch.points[phase], kind)
+    entered = switch.target.entered(switch.points["enter"].cells)
+    flat = [x for o in items for x in (o.visible, o.value)] + [entered]
+    other = _second(flat, pair)
+    result = []
+    for k, seen in enumerate(items):
+        visible, value = other[2 * k], other[2 * k + 1]
+        bad = t.conj([entered, other[-1], seen.visible, visible, seen.value.ne(value)])
+        result.append(Violation(seen.register, phase, bad, value, seen.value, text, pair=pair))
+    return result
+
+
+def _left(switch: Switch, pair: Pairing, text: str) -> list[Violation]:
+    """What of the hardware differs after put between the two runs."""
+    end = switch.points["put"].cells
+    names = sorted(c for c in end if c.startswith(switch.target.host_visible))
+    values = [end[c] for c in names]
+    others = _second(values, pair)
+    return [
+        Violation(c, "put", a.ne(b), b, a, text, pair=pair)
+        for c, a, b in zip(names, values, others, strict=True)
+    ]
+
+
+def _seen(switch: Switch, pair: Pairing, text: str) -> list[Violation]:
+    """What the guest observes right after entry, and after it has run for a while."""
+    return [
+        violation
+        for phase in ("enter", "guest")
+        for violation in _observations(switch, phase, "observed", pair, text)
+    ]
+
+
+def properties(switch: Switch) -> list[Property]:
+    """The leak family and access.closed."""
+    prefixes = switch.target.host_visible
+    guest, host = guest_secret(prefixes), host_secret(prefixes)
+    entered = switch.target.entered(switch.points["enter"].cells)
+    runs = "the guest is entered"
+    left = _left(switch, guest, "what put leaves in hardware depends on the guest")
+    seen = _seen(switch, host, "the guest can read what the host had there")
+
+    def chain(equal: frozenset[str]) -> list[Violation]:
+        return _seen(
+            switch,
+            left_over(prefixes, equal),
+            "the next vCPU can read what the first one left there",
+        )
+
+    open_ = {o.register: o.visible for o in switch.points["enter"].reachable}
+    closed_left = [
+        Violation(
+            v.register,
+            v.phase,
+            t.conj([open_[v.register], v.bad]),
+            v.expected,
+            v.observed,
+            "reachable by the guest directly, but put does not save and scrub it",
+            pair=v.pair,
+        )
+        for v in left
+        if v.register in open_
+    ]
+    closed_load = _observations(
+        switch,
+        "enter",
+        "reachable",
+        host,
+        "reachable by the guest directly, but load does not write it",
+    )
+    return [
+        Property(
+            "leak.guest-host",
+            "leak",
+            "nothing that depends on the guest is left in hardware after put",
+            tuple(left),
+            entered,
+            runs,
+        ),
+        Property(
+            "leak.guest-guest",
+            "leak",
+            "nothing that depends on one vCPU can be observed by the next, whatever its configuration",
+            tuple(left),
+            entered,
+            runs,
+            chain,
+        ),
+        Property(
+            "leak.host-guest",
+            "leak",
+            "no value of the host's registers can be observed by the guest",
+            tuple(seen),
+            entered,
+            runs,
+        ),
+        Property(
+            "access.closed",
+            "access",
+            "what the guest reaches directly is written by load, saved and scrubbed by put",
+            tuple(closed_load + closed_left),
+            entered,
+            runs,
+        ),
+    ]

@@ -1,0 +1,100 @@
+"""order.* (domain.md 4): rules on the sequence of hardware accesses, watched by monitors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from verify.encode.switch import Switch
+from verify.encode import term as t
+from verify.ir.machine import Machine
+from verify.prove.property import Property, Violation
+from verify.target import Ordering, Target
+
+WRITE = "WRMSR"
+ACCESSES = ("WRMSR", "RDMSR", "RDPMC")
+SWITCHED = ("load", "put")
+
+
+def _cells(rule: Ordering) -> tuple[str, str]:
+    return f"monitor.{rule.property}.written", f"monitor.{rule.property}.late"
+
+
+NOISY = "monitor.order.quiet.{}"
+
+
+def monitors(target: Target) -> dict[str, int]:
+    """The monitor cells of the target's ordering rules, by name, with their widths."""
+    cells = {cell: 1 for rule in target.orderings for cell in _cells(rule)}
+    return cells | {NOISY.format(phase): 1 for phase in SWITCHED}
+
+
+def observer(target: Target) -> Any:
+    """Watch hardware accesses and keep the monitor cells."""
+
+    def watch(m: Machine, op: str, register: str, before: Any, after: Any) -> None:
+        phase = m.phase
+        for rule in target.orderings:
+            written, late = _cells(rule)
+            if op != WRITE or phase != rule.phase:
+                continue
+            if register == rule.second:
+                m.set(written, m.const(1, 1))
+                m.set(late, m.const(0, 1))
+            elif register == rule.first:
+                m.set(late, m.get(written))
+        if op in ACCESSES and phase in SWITCHED and register in target.counters:
+            noisy = m.flag(False)
+            for _, counts in target.counting(m):
+                noisy = noisy | counts
+            cell = NOISY.format(phase)
+            m.set(cell, m.ite(noisy, m.const(1, 1), m.get(cell)))
+
+    return watch
+
+
+def begin(m: Machine, target: Target) -> None:
+    """Clear the monitors at the start of a cycle."""
+    for cell in monitors(target):
+        m.set(cell, m.const(0, 1))
+
+
+def properties(switch: Switch) -> list[Property]:
+    """The target's ordering rules, and order.quiet."""
+    zero, one = t.const(0, 1), t.const(1, 1)
+    result = []
+    for rule in switch.target.orderings:
+        _, late = _cells(rule)
+        flag = switch.points[rule.phase].cells[late]
+        violation = Violation(rule.second, rule.phase, flag.eq(one), zero, flag, rule.text)
+        result.append(
+            Property(
+                rule.property,
+                "order",
+                rule.text,
+                (violation,),
+                switch.points[rule.phase].cells[_cells(rule)[0]].eq(one),
+                f"{rule.second} is written on {rule.phase}",
+            )
+        )
+    quiet = tuple(
+        Violation(
+            "",
+            phase,
+            switch.points[phase].cells[NOISY.format(phase)].eq(one),
+            zero,
+            switch.points[phase].cells[NOISY.format(phase)],
+            f"a counter counts while {phase} accesses the counters",
+        )
+        for phase in SWITCHED
+    )
+    result.append(
+        Property(
+            "order.quiet",
+            "order",
+            "counters and metrics are disabled while they are saved and restored",
+            quiet,
+            switch.target.entered(switch.points["enter"].cells),
+            "the guest is entered",
+        )
+    )
+    return result

@@ -1,0 +1,46 @@
+"""Where the tests find what is not part of the project; each absence is a skip with its reason."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.kernels.fetch import cache_root, tree_path
+
+_SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def pytest_configure() -> None:
+    """Let tests and the tools they start find the kernels in one place."""
+    os.environ.setdefault("MSRPROOF_KERNELS", str(cache_root()))
+
+
+@pytest.fixture(scope="session")
+def kernel_tree() -> Callable[[str], Path]:
+    """`kernel_tree("7.2")`: the root of that kernel's sources, read-only by agreement."""
+
+    def find(version: str) -> Path:
+        path = tree_path(version)
+        if not path.is_dir():
+            pytest.skip(f"no kernel {version} at {path} (python -m tests.kernels.fetch)")
+        return path
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def shared_dir() -> Path:
+    """The folder beside the checkout with the seed mail and the yardstick."""
+    if not _SHARED.is_dir():
+        pytest.skip("no ../shared beside the checkout")
+    return _SHARED
+
+
+@pytest.fixture(scope="session")
+def seed_mail(shared_dir: Path) -> Path:
+    """The mail of the seed patch, third of a series of four."""
+    path = shared_dir / "seed" / "perf-metrics-v2-3of4.txt"
+    if not path.is_file():
+        pytest.skip("no ../shared/seed/perf-metrics-v2-3of4.txt beside the checkout")
+    return path

@@ -1,0 +1,271 @@
+"""A switch as transition relations: setup, one load/put cycle, and every emulated access.
+
+State cells are the kernel and hardware cells that some relation changes; every other cell keeps
+its value from setup and is a constant of the configuration. The relations are functional (each
+changed cell is a term over the state before and the inputs), hence total where the environment's
+assumptions on inputs can be met.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from verify.encode import term as t
+from verify.encode.execute import Executor, NotUnderstood, Pointer
+from verify.encode.term import Term
+from verify.errors import BadInput, InternalError
+from verify.ir.program import Program
+from verify.target import Observation, Target
+
+STATE = "state/"
+CONFIG = "config/"
+Cells = dict[str, Term]
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """One transition: `post` gives the cells that it changes, `assumes` restricts its inputs."""
+
+    name: str
+    post: Cells
+    assumes: tuple[Term, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """The state between two phases of a cycle, and what the guest can observe or reach there."""
+
+    cells: Cells
+    observed: tuple[Observation, ...]
+    reachable: tuple[Observation, ...]
+
+
+@dataclass(slots=True)
+class Switch:
+    """All relations of one target on one tree.
+
+    `config` constrains the configuration constants; `pinned` holds what the user fixed;
+    `settings` are the named configuration values; `legal` holds of the hardware state variables;
+    `reads` are the emulated reads at the host phase by register copy: (enumerated, accepted,
+    value, assumptions).
+    """
+
+    target: Target
+    program: Program
+    config: list[Term] = field(default_factory=list)
+    pinned: list[Term] = field(default_factory=list)
+    settings: dict[str, Term] = field(default_factory=dict)
+    initial: Cells = field(default_factory=dict)
+    points: dict[str, Point] = field(default_factory=dict)
+    cycle: Relation = field(default_factory=lambda: Relation("cycle", {}, ()))
+    accesses: list[Relation] = field(default_factory=list)
+    reads: dict[tuple[str, int], tuple[Term, Term, Term, tuple[Term, ...]]] = field(
+        default_factory=dict
+    )
+    enumerated: dict[tuple[str, int], Term] = field(default_factory=dict)
+    legal: list[Term] = field(default_factory=list)
+    not_understood: list[NotUnderstood] = field(default_factory=list)
+    functions: set[str] = field(default_factory=set)
+
+    def relations(self) -> list[Relation]:
+        """Every transition between host-phase states."""
+        return [self.cycle, *self.accesses]
+
+
+Observer = Callable[..., None]
+
+
+def build(
+    target: Target,
+    program: Program,
+    observers: Sequence[Observer],
+    monitors: Mapping[str, int],
+    config: Mapping[str, int],
+    hardware: Mapping[str, str],
+) -> Switch:
+    """Run the target's models and the tree's functions symbolically.
+
+    `observers` with their `monitors` cells (name -> width) watch the hardware accesses. Raises
+    BadInput when a name in `config` or `hardware` or one of its values is not known.
+    """
+    switch = Switch(target, program)
+    cells = {**target.cells(program), **monitors}
+    machine = Executor(program, target.contracts(program), target.objects, cells)
+    machine.begin_phase("setup")
+    target.setup(machine)
+    for name in monitors:
+        machine.set(name, t.const(0, monitors[name]))
+    for setting in target.settings:
+        switch.settings[setting.name] = setting.read(machine)
+    after_setup = {c: v for c, v in machine.store.items() if not c.startswith("%")}
+    switch.config += machine.assumptions
+    mutable = set(monitors)
+    while True:
+        found = _run(switch, machine, after_setup, mutable, observers)
+        if not found:
+            break
+        mutable |= found
+    switch.not_understood = list(machine.not_understood) + switch.not_understood
+    _pin(switch, config, hardware)
+    return switch
+
+
+def _run(
+    switch: Switch,
+    after: Executor,
+    after_setup: Mapping[str, Term | Pointer],
+    mutable: set[str],
+    observers: Sequence[Observer],
+) -> set[str]:
+    """Fill the relations, taking cells outside `mutable` and the target's prefixes as constant;
+    the cells that turned out to change although they were taken as constant."""
+    target = switch.target
+    start: dict[str, Term | Pointer] = {}
+    definitions: list[Term] = []
+    switch.initial = {}
+    for cell, value in after_setup.items():
+        if isinstance(value, Pointer):
+            start[cell] = value
+        elif cell in mutable or cell.startswith(target.mutable):
+            start[cell] = t.var(STATE + cell, value.width)
+            switch.initial[cell] = value
+        elif value.value is not None or value.op == "var":
+            start[cell] = value
+        else:
+            constant = t.var(CONFIG + cell, value.width, hi=value.hi)
+            start[cell] = constant
+            definitions.append(constant.eq(value))
+    for cell in mutable:
+        if cell not in start:
+            # never set by setup: any initial value
+            value = after.get(cell)
+            start[cell] = t.var(STATE + cell, value.width)
+            switch.initial[cell] = value
+    found: set[str] = set()
+    not_understood: list[NotUnderstood] = []
+
+    def begin(phase: str) -> Executor:
+        machine = after.fork()
+        machine.store.clear()
+        machine.store.update(start)
+        machine.assumptions.clear()
+        machine.not_understood.clear()
+        machine.begin_phase(phase)
+        return machine
+
+    def finish(machine: Executor, name: str) -> Relation:
+        post: Cells = {}
+        for cell, value in machine.store.items():
+            if cell.startswith("%"):
+                continue
+            before = start.get(cell)
+            if before is None:
+                before = after.initial_value(cell)
+            if value is before or value == before:
+                continue
+            if isinstance(value, Pointer):
+                if not isinstance(before, Pointer) or value != before:
+                    raise InternalError(f"{name} changes the pointer {cell}: not supported")
+                continue
+            if cell not in switch.initial:
+                found.add(cell)
+            post[cell] = value
+        not_understood.extend(machine.not_understood)
+        switch.functions |= machine.functions
+        return Relation(name, post, tuple(machine.assumptions))
+
+    machine = begin("host")
+    machine.observers.extend(observers)
+    target.host(machine)
+    points = {"host": _point(machine)}
+    for phase, run in (
+        ("load", target.load),
+        ("enter", target.enter),
+        ("guest", target.guest),
+        ("capture", target.capture),
+        ("leave", target.leave),
+        ("put", target.put),
+    ):
+        machine.begin_phase(phase)
+        run(machine)
+        points[phase] = _point(machine, target if phase in ("enter", "guest") else None)
+    switch.points = points
+    switch.cycle = finish(machine, "cycle")
+    if found:
+        return found
+    switch.accesses = []
+    for access in target.accesses(switch.program):
+        machine = begin(access.name)
+        access.run(machine)
+        switch.accesses.append(finish(machine, access.name))
+    if found:
+        return found
+    for register in target.registers(switch.program):
+        for i in range(register.count):
+            machine = begin(f"read/{register.name}[{i}]")
+            enumerated = register.enumerated(machine, i)
+            accepted, value = register.emulated_read(machine, i)
+            switch.enumerated[register.name, i] = enumerated
+            switch.reads[register.name, i] = (
+                enumerated,
+                accepted,
+                value,
+                tuple(machine.assumptions),
+            )
+    machine = begin("legal")
+    switch.legal = [target.legal(machine)]
+    switch.config += definitions
+    switch.not_understood = not_understood
+    return set()
+
+
+def _point(machine: Executor, target: Target | None = None) -> Point:
+    cells = {
+        c: v for c, v in machine.store.items() if isinstance(v, Term) and not c.startswith("%")
+    }
+    if target is None:
+        return Point(cells, (), ())
+    return Point(cells, tuple(target.observe(machine)), tuple(target.reachable(machine)))
+
+
+def _pin(switch: Switch, config: Mapping[str, int], hardware: Mapping[str, str]) -> None:
+    for name, number in config.items():
+        if name not in switch.settings:
+            known = ", ".join(switch.settings)
+            raise BadInput(f"--config {name}: no such setting; known: {known}")
+        value = switch.settings[name]
+        limit = 1 if value.width == 0 else (1 << value.width) - 1
+        if not 0 <= number <= limit:
+            raise BadInput(f"--config {name}={number}: out of range 0..{limit}")
+        switch.pinned.append(
+            value.eq(t.true if number else t.false) if value.width == 0 else value.eq(number)
+        )
+    parameters = {p.name: p for p in switch.target.parameters}
+    for name, choice in hardware.items():
+        if name not in parameters:
+            raise BadInput(f"--hardware {name}: no such parameter; known: {', '.join(parameters)}")
+        if choice not in parameters[name].values:
+            values = "|".join(parameters[name].values)
+            raise BadInput(f"--hardware {name}={choice}: choose one of {values}")
+        switch.pinned.append(parameter_is(switch, name, choice))
+
+
+def parameter_is(switch: Switch, name: str, choice: str) -> Term:
+    """The hardware parameter has this value."""
+    parameter = next(p for p in switch.target.parameters if p.name == name)
+    cells = switch.target.cells(switch.program)
+    return t.var("init/" + parameter.cell, cells[parameter.cell]).eq(
+        parameter.values.index(choice)
+    )
+
+
+def renamed(terms: Iterable[Term], suffix: str, select: Callable[[str], bool]) -> list[Term]:
+    """The terms with every selected variable replaced by a copy of another run or step."""
+    terms = list(terms)
+    mapping = {
+        v: t.var(v.name + suffix, v.width, hi=v.hi)
+        for v in t.free_vars(terms)
+        if v.name is not None and select(v.name)
+    }
+    return t.substitute(terms, mapping) if mapping else terms

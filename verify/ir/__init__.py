@@ -1,0 +1,1 @@
+"""The small typed language between the kernel's C and the encoders."""

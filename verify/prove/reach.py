@@ -1,0 +1,166 @@
+"""Reachable violations: setup, one batch of emulated accesses, k cycles, then the bad cycle.
+
+Composition is by substitution, so a model of the result is a complete run from a fresh vCPU, with
+nothing assumed about the state in between. Names of inputs get a mark of their step (`#0`,
+`#1`, ...; a second vCPU's steps are `#B0`, ...), then the mark of the second run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from verify.encode import term as t
+from verify.encode.switch import CONFIG, STATE, Relation, Switch, renamed
+from verify.encode.term import Term
+from verify.prove.property import SECOND, Pairing, Property, Violation
+
+NOBODY = Pairing("", lambda name: False)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a run: what happens, and the mark that its inputs carry."""
+
+    kind: str  # setup, access, cycle
+    name: str
+    mark: str
+    enabled: Term | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A way to a violation: steps, and the assertions whose models are runs that break it."""
+
+    steps: tuple[Step, ...]
+    violation: Violation
+    assertions: tuple[Term, ...]
+
+
+class _Run:
+    """State terms of one vCPU (both runs of it) while steps are put one after another."""
+
+    def __init__(self, switch: Switch, pair: Pairing, mark: str, shared: Callable[[str], bool]):
+        self.switch = switch
+        self.pair = pair
+        self.mark = mark
+        self.shared = shared
+        self.assertions: list[Term] = []
+        self.steps: list[Step] = [Step("setup", "setup", mark)]
+        names = list(switch.initial)
+        values = self._constants([switch.initial[n] for n in names])
+        self.state = dict(zip(names, values, strict=True))
+        self._assume(self._constants([*switch.config, *switch.pinned]))
+        self.count = 0
+
+    def _constants(self, terms: Sequence[Term]) -> list[Term]:
+        """Configuration of this vCPU: what the platform does not share gets the vCPU's mark."""
+        if not self.mark:
+            return list(terms)
+        return renamed(terms, self.mark, lambda n: not n.startswith(STATE) and not self.shared(n))
+
+    def _assume(self, terms: Sequence[Term]) -> None:
+        self.assertions += terms
+        self.assertions += renamed(terms, SECOND, self.pair.secret)
+
+    def legal(self) -> None:
+        """The hardware starts in a possible state."""
+        self._assume(self.place(self.switch.legal, ""))
+
+    def second(self, terms: Sequence[Term]) -> list[Term]:
+        """The same in the second run."""
+        return renamed(terms, SECOND, self.pair.secret)
+
+    def place(self, terms: Sequence[Term], mark: str) -> list[Term]:
+        """Terms of a relation (of one or both runs) over this state, its inputs marked."""
+        mapping: dict[Term, Term] = {}
+        for v in t.free_vars(terms):
+            name = v.name or ""
+            base, run = (
+                (name.removesuffix(SECOND), SECOND) if name.endswith(SECOND) else (name, "")
+            )
+            if base.startswith(STATE):
+                value = self.state[base.removeprefix(STATE)]
+                mapping[v] = self.second([value])[0] if run else value
+            elif base.startswith((CONFIG, "init/", "setup/")):
+                if self.mark and not self.shared(base):
+                    mapping[v] = t.var(base + self.mark + run, v.width, hi=v.hi)
+            else:
+                mapping[v] = t.var(base + mark + run, v.width, hi=v.hi)
+        return t.substitute(list(terms), mapping)
+
+    def add(self, relation: Relation, kind: str, optional: bool) -> None:
+        """One more step; an optional one may be left out."""
+        mark = f"{self.mark or '#'}{self.count}"
+        self.count += 1
+        names = list(relation.post)
+        after = self.place([relation.post[n] for n in names], mark)
+        assumes = self.place(relation.assumes, mark)
+        enabled = t.var(f"do{mark}", 0) if optional else None
+        if enabled is not None:
+            assumes = [~enabled | a for a in assumes]
+            after = [
+                t.ite(enabled, a, self.state[n]) for n, a in zip(names, after, strict=True)
+            ]
+        self._assume(assumes)
+        self.state.update(zip(names, after, strict=True))
+        self.steps.append(Step(kind, relation.name, mark, enabled))
+
+
+def _prefix(run: _Run, cycles: int) -> None:
+    run.legal()
+    for access in run.switch.accesses:
+        run.add(access, "access", True)
+    for _ in range(cycles):
+        run.add(run.switch.cycle, "cycle", False)
+
+
+def _last(run: _Run, violation: Violation) -> str:
+    mark = f"{run.mark or '#'}{run.count}"
+    cycle = run.switch.cycle
+    terms = [*cycle.assumes, *violation.assumes]
+    placed = run.place(terms, mark)
+    run._assume(placed)
+    if violation.phase != "read":
+        run.steps.append(Step("cycle", "cycle", mark))
+    return mark
+
+
+def scenarios(switch: Switch, prop: Property, violation: Violation, cycles: int) -> Scenario:
+    """The violation after `cycles` full cycles of the same vCPU."""
+    pair = violation.pair or NOBODY
+    run = _Run(switch, pair, "", lambda n: True)
+    _prefix(run, cycles)
+    mark = _last(run, violation)
+    if violation.pair is not None:
+        # what the runs share by definition must still be equal after the prefix
+        for name, value in run.state.items():
+            if not pair.secret(STATE + name):
+                (other,) = run.second([value])
+                if other is not value:
+                    run.assertions.append(value.eq(other))
+    (bad,) = run.place([violation.bad], mark)
+    return Scenario(tuple(run.steps), violation, (*run.assertions, bad))
+
+
+def chained(switch: Switch, first: Pairing, violation: Violation) -> Scenario:
+    """One vCPU runs a cycle with a secret; then another vCPU on the same CPU observes."""
+    platform = switch.target.platform
+    hardware = switch.target.host_visible
+    a = _Run(switch, first, "", lambda n: True)
+    _prefix(a, 0)
+    a.add(switch.cycle, "cycle", False)
+    hide = violation.pair or NOBODY
+    b = _Run(switch, hide, "#B", platform)
+    # the second vCPU is made before; its own accesses change no hardware
+    for access in switch.accesses:
+        b.add(access, "access", True)
+    for name in b.state:
+        if name.startswith(hardware):
+            b.state[name] = a.state[name]
+    b.pair = Pairing(hide.title, lambda n: first.secret(n) if "#B" not in n else hide.secret(n))
+    mark = _last(b, violation)
+    (bad,) = b.place([violation.bad], mark)
+    return Scenario(
+        (*a.steps, *b.steps), violation, (*a.assertions, *b.assertions, bad)
+    )

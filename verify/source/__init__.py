@@ -1,0 +1,1 @@
+"""Text in: kernel tree, patches, C."""

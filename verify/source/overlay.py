@@ -1,0 +1,235 @@
+"""Patches applied to a tree in memory; the tree itself stays as it is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from verify.errors import BadInput
+from verify.source.patch import FilePatch, Hunk, Patch
+from verify.source.placing import Edit, Page, place, squeezed
+from verify.source.scope import hunk_scope
+from verify.source.tree import Tree, text_digest
+
+
+@dataclass(frozen=True)
+class FailedHunk:
+    """A hunk that was not applied.
+
+    line: where it starts in the old file by its @@ line (from 1; 0 for a change without an @@).
+    scope: names of the C definitions it could affect; none means anything in the file.
+    """
+
+    file: str
+    line: int
+    reason: str
+    scope: tuple[str, ...]
+
+
+@dataclass
+class PatchReport:
+    """What became of one patch; applied counts hunks (a change of a file without hunks as one)."""
+
+    subject: str
+    message_id: str | None
+    applied: int = 0
+    failed: list[FailedHunk] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Line:
+    """added: by a patch. cut: a patch removed what stood before it (after it, for the last)."""
+
+    text: str
+    added: bool = False
+    cut: bool = False
+
+
+class Overlay:
+    """A tree with patched files in memory. It is a Tree itself."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self.root = tree.root
+        self.version = tree.version
+        self._files: dict[str, list[_Line] | None] = {}  # None: removed by a patch
+
+    def read(self, path: str) -> str | None:
+        """Text of a file after the patches, None when it is absent (or removed by one)."""
+        if path not in self._files:
+            return self._tree.read(path)
+        lines = self._files[path]
+        if lines is None:
+            return None
+        return "".join(line.text + "\n" for line in lines)
+
+    def mark(self, path: str, line: int) -> str | None:
+        """ "+" when a patch added this line (from 1) of the read text, else None."""
+        if path not in self._files:
+            return self._tree.mark(path, line)
+        lines = self._files[path] or []
+        return "+" if 1 <= line <= len(lines) and lines[line - 1].added else None
+
+    def digest(self, path: str) -> str:
+        """SHA-256 (hex) of the read text. BadInput when the file is absent."""
+        return text_digest(self, path)
+
+    def touched(self) -> list[tuple[str, int, int]]:
+        """(path, first, last) of each run of changed lines in the read text, from 1, inclusive.
+
+        Where lines were only removed, it is the line that follows them (the last line, if none
+        does). A removed or emptied file is (path, 0, 0).
+        """
+        found: list[tuple[str, int, int]] = []
+        for path, lines in sorted(self._files.items()):
+            if not lines:
+                found.append((path, 0, 0))
+                continue
+            first = 0
+            for number, line in enumerate([*lines, _Line("")], start=1):
+                changed = line.added or line.cut
+                if changed and not first:
+                    first = number
+                elif not changed and first:
+                    found.append((path, first, number - 1))
+                    first = 0
+        return found
+
+    def lines(self, path: str) -> list[_Line] | None:
+        """The file's lines as they are now; None when it is absent."""
+        if path in self._files:
+            return self._files[path]
+        text = self._tree.read(path)
+        if text is None:
+            return None
+        lines = text.split("\n")
+        if not lines[-1]:
+            lines.pop()
+        marks = (self._tree.mark(path, number) for number in range(1, len(lines) + 1))
+        return [_Line(line, mark == "+") for line, mark in zip(lines, marks, strict=True)]
+
+    def put(self, path: str, lines: list[_Line] | None) -> None:
+        """Set a file's lines; None removes it."""
+        self._files[path] = lines
+
+
+def apply(tree: Tree, patches: Sequence[Patch]) -> tuple[Overlay, list[PatchReport]]:
+    """Apply patches in order, each on top of the ones before.
+
+    What does not apply is in the reports. BadInput when there are patches and nothing of any of
+    them applies.
+    """
+    overlay = Overlay(tree)
+    reports = [_apply_patch(overlay, patch) for patch in patches]
+    failed = [hunk for report in reports for hunk in report.failed]
+    if failed and not any(report.applied for report in reports):
+        some = "; ".join(f"{hunk.file}:{hunk.line}: {hunk.reason}" for hunk in failed[:3])
+        more = f"; and {len(failed) - 3} more" if len(failed) > 3 else ""
+        raise BadInput(
+            f"nothing of the patch applies to {tree.root} ({tree.version}): {some}{more};"
+            " give the kernel tree that the patch was made for"
+        )
+    return overlay, reports
+
+
+def _apply_patch(overlay: Overlay, patch: Patch) -> PatchReport:
+    report = PatchReport(patch.subject, patch.message_id, notes=list(patch.notes))
+    for file in patch.files:
+        _apply_file(overlay, file, report)
+    report.failed += [FailedHunk(part.file, 0, part.reason, ()) for part in patch.missing]
+    return report
+
+
+def _apply_file(overlay: Overlay, file: FilePatch, report: PatchReport) -> None:
+    old = overlay.lines(file.old_path)
+    if reason := _obstacle(overlay, file, old):
+        for hunk in file.hunks:
+            report.failed.append(_failed(file, hunk, reason))
+        if not file.hunks:
+            report.failed.append(FailedHunk(file.path, 0, reason, ()))
+        return
+    before = old or []
+    edits = _place_all(before, file, report)
+    whole = len(edits) == len(file.hunks)
+    after = _edited(before, edits)
+    if file.kind == "delete":
+        if not whole:
+            return  # half a removal is none
+        rest = file.hunks and any(line.text.strip() for line in after)
+        if rest:
+            reason = "the file has more lines than the patch removes"
+            report.failed += [_failed(file, hunk, reason) for hunk in file.hunks]
+            return
+        overlay.put(file.path, None)
+    elif edits or not file.hunks:
+        if file.kind == "rename":
+            overlay.put(file.old_path, None)
+        overlay.put(file.path, after)
+    report.applied += len(edits) if file.hunks else 1
+
+
+def _obstacle(overlay: Overlay, file: FilePatch, old: list[_Line] | None) -> str:
+    """Why nothing can be done to the file; "" when something can."""
+    if file.kind == "new":
+        if old is None:
+            return ""
+        added = [text for hunk in file.hunks for kind, text in hunk.lines if kind == "+"]
+        same = _content(added) == _content([line.text for line in old])
+        return "already applied" if same else "the tree has such a file already"
+    if old is None:
+        return f"the tree has no file {file.old_path}"
+    if file.kind in ("rename", "copy") and overlay.read(file.path) is not None:
+        return "the tree has a file of the new name already"
+    if file.kind == "modify" and not file.hunks:
+        return "the patch shows no change of the file's text"
+    return ""
+
+
+def _content(lines: Sequence[str]) -> list[str]:
+    return [squeezed(line) for line in lines if line.strip()]
+
+
+def _failed(file: FilePatch, hunk: Hunk, reason: str) -> FailedHunk:
+    return FailedHunk(file.path, hunk.old_start, reason, hunk_scope(hunk))
+
+
+def _place_all(lines: list[_Line], file: FilePatch, report: PatchReport) -> list[Edit]:
+    """Edits for the hunks that have a place; all are sought in the file as it was before."""
+    page = Page([line.text for line in lines])
+    edits: list[Edit] = []
+    offset = 0  # how far the last hunk was from where its @@ line put it
+    for hunk in file.hunks:
+        expected = hunk.old_start - 1 + offset
+        taken = [(edit.first, edit.last) for edit in edits]
+        edit = hunk.damage or place(page, hunk, expected, taken)
+        if isinstance(edit, str):
+            report.failed.append(_failed(file, hunk, edit))
+            continue
+        offset += edit.first - expected
+        edits.append(edit)
+    return edits
+
+
+def _edited(lines: list[_Line], edits: Sequence[Edit]) -> list[_Line]:
+    removed = frozenset[int]().union(*(edit.removed for edit in edits))
+    added: dict[int, list[str]] = {}
+    for edit in edits:
+        for at, text in edit.added:
+            added.setdefault(at, []).append(text)
+    result: list[_Line] = []
+    cut = False
+    for index in range(len(lines) + 1):
+        for text in added.get(index, ()):
+            result.append(_Line(text, added=True, cut=cut))
+            cut = False
+        if index == len(lines):
+            break
+        if index in removed:
+            cut = True
+            continue
+        line = lines[index]
+        result.append(_Line(line.text, line.added, line.cut or cut))
+        cut = False
+    if cut and result:
+        last = result[-1]
+        result[-1] = _Line(last.text, last.added, True)
+    return result

@@ -1,0 +1,74 @@
+"""Which C definitions a hunk is about, told from its text alone."""
+
+import re
+
+from verify.source.patch import Hunk, LineKind
+
+# The patterns below take more than linear time on a line without end.
+MAX_LINE = 400
+
+_KEYWORDS = {"if", "for", "while", "switch", "return", "else", "do", "case", "goto", "sizeof"}
+_DEFINITIONS = {
+    "macro": re.compile(r"\s*#\s*(?:define|undef)\s+(\w+)"),
+    "enum": re.compile(r"\s*(?:typedef\s+)?enum\s+(\w+)\s*(?:\{|$)"),
+    "struct": re.compile(r"\s*(?:typedef\s+)?(?:struct|union)\s+(\w+)\s*(?:\{|$)"),
+    "array": re.compile(r"[^=(]*?\b(\w+)\s*(?:\[[^\]]*\]\s*)+[^=;]*=\s*\{"),
+    "function": re.compile(r"\s*(?:[A-Za-z_]\w*[\s*]+)+?(\w+)\s*\([^;=]*$"),
+}
+_PROTOTYPE = re.compile(r"\s*(?:[A-Za-z_]\w*[\s*]+)+?(\w+)\s*\([^()]*\)\s*;")
+_VARIABLE = re.compile(
+    r"\s*(?!(?:return|goto|case|else)\b)(?:[A-Za-z_]\w*[\s*]+)+(\w+)\s*"
+    r"(?:\[[^\]]*\]\s*)*(?::\s*\w+\s*)?(?:=[^=].*|;.*)$"
+)
+_ENUMERATOR = re.compile(r"\s*([A-Z_][A-Z0-9_]*)\s*(?:=[^,;]*)?,\s*(?:/\*.*)?$")
+
+
+def hunk_scope(hunk: Hunk) -> tuple[str, ...]:
+    """Names of the definitions that a hunk touches or may touch, without repeats.
+
+    The function, array or aggregate of its @@ line, those that begin between its lines, and what
+    its changed lines define: macros, variables, members, enumerators; not a function's own
+    variables. None means that it may be about anything in its file.
+    """
+    names: list[str] = []
+    inside = ""  # the kind of definition that the line at hand stands in, as far as can be told
+    header: list[tuple[LineKind, str]] = [(" ", hunk.header_context)]
+    for kind, text in header + hunk.lines:
+        if found := _definition(text):
+            names.append(found[1])
+            inside = inside if found[0] == "macro" else found[0]
+        elif text.strip() == "};":
+            inside = ""
+        elif kind != " " and (name := _declaration(text, inside)):
+            names.append(name)
+    return tuple(dict.fromkeys(names))
+
+
+def defined_name(text: str) -> str | None:
+    """Name of the function, array, macro or aggregate whose definition starts on this line."""
+    found = _definition(text)
+    return found[1] if found else None
+
+
+def _definition(text: str) -> tuple[str, str] | None:
+    """(kind, name) of the definition that starts on this line."""
+    text = text[:MAX_LINE]
+    for kind, pattern in _DEFINITIONS.items():
+        found = pattern.match(text)
+        if found and text.split()[0] not in _KEYWORDS and found.group(1) not in _KEYWORDS:
+            return kind, found.group(1)
+    return None
+
+
+def _declaration(text: str, inside: str) -> str | None:
+    if inside == "array" or not text.strip() or text.split()[0] in _KEYWORDS:
+        return None
+    text = text[:MAX_LINE]
+    patterns = [_PROTOTYPE, _VARIABLE, _ENUMERATOR]
+    if inside == "function" and not text.strip().startswith(("static ", "extern ")):
+        patterns = []
+    elif inside == "struct":
+        patterns = [_VARIABLE]
+    elif inside == "enum":
+        patterns = [_ENUMERATOR]
+    return next((found.group(1) for p in patterns if (found := p.match(text))), None)

@@ -1,0 +1,143 @@
+"""What a switch is to the tool: the interface that `models/targets` implement.
+
+The engine reads a `Target` and knows nothing else of the domain. All functions take the machine
+they run on; they are guarded-command models (see `verify.ir.machine`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from verify.ir.contract import Contract
+from verify.ir.machine import Machine
+from verify.ir.program import Dialect, Program
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A configuration value that `--config` can fix: its name, meaning, and how to read it from
+    the state after setup (bit vector or truth value)."""
+
+    name: str
+    text: str
+    read: Callable[[Machine], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A hardware fact that is not known: `cell` holds the index of one of `values`."""
+
+    name: str
+    text: str
+    cell: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """A register that the guest owns across switches.
+
+    `cell` and `ghost` name the hardware cell and the expected value of copy i with `{}` for i.
+    `enumerated(m, i)`: the guest's configuration has copy i. `switched`: hardware holds the
+    guest's value while it runs (else only emulated reads show it). `emulated_read(m, i)` runs the
+    kernel's read path and returns (accepted, value).
+    """
+
+    name: str
+    count: int
+    cell: str
+    ghost: str
+    width: int
+    switched: bool
+    enumerated: Callable[[Machine, int], Any]
+    emulated_read: Callable[[Machine, int], tuple[Any, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """Something an observer can read: which register copy, whether it is open, its value."""
+
+    register: str
+    visible: Any
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """An emulated access of userspace or guest while the switch is put: one transition."""
+
+    name: str
+    run: Callable[[Machine], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Ordering:
+    """A rule on the hardware accesses of one phase: when `first` and `second` (register cells)
+    are both written, the last write of `second` comes after the last write of `first`."""
+
+    property: str
+    phase: str
+    first: str
+    second: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assumption:
+    """A fact that the model takes for granted, by id, as printed to the user."""
+
+    id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One switch. Phases run in this order: host, load, enter, guest, leave, put.
+
+    `setup` builds a vCPU after creation, CPUID configuration and reset from inputs; it leaves
+    every kernel cell that the phases read defined. `host`: what the host may do to hardware
+    while the vCPU is put. `load`, `leave` and `put` run the kernel's functions. `enter` and
+    `guest` are hardware and guest; `guest` may do any number of steps at once. `capture` updates
+    the ghosts of switched registers from hardware right after the guest ran.
+    `accesses`: every emulated access. `mutable`: prefixes of the kernel cells that phases or
+    accesses may write (checked: a write elsewhere is found and the list is extended).
+    `observe(m)`: what the guest can read directly right after entry. `host_visible`: prefixes of the cells
+    that anyone can read after put. `legal(m)`: which hardware states are possible at all (reserved
+    bits are 0, values within widths); it must be kept by every phase and holds initially.
+    `counting(m)`: list of (register copy, flag) that now count, for the rule that saves and restores are quiet;
+    `platform(input)`: this input of setup is the same for all vCPUs of a machine.
+    `counters`: cells of registers that must be quiet while they are accessed.
+    """
+
+    name: str
+    title: str
+    required: tuple[str, ...]
+    dialect: Callable[[Mapping[str, str]], Dialect]
+    objects: Mapping[str, str]
+    cells: Callable[[Program], Mapping[str, int]]
+    contracts: Callable[[Program], Mapping[str, Contract]]
+    settings: Sequence[Setting]
+    parameters: Sequence[Parameter]
+    registers: Callable[[Program], Sequence[Register]]
+    setup: Callable[[Machine], None]
+    host: Callable[[Machine], None]
+    load: Callable[[Machine], None]
+    enter: Callable[[Machine], None]
+    guest: Callable[[Machine], None]
+    capture: Callable[[Machine], None]
+    leave: Callable[[Machine], None]
+    put: Callable[[Machine], None]
+    accesses: Callable[[Program], Sequence[Access]]
+    mutable: tuple[str, ...]
+    observe: Callable[[Machine], Sequence[Observation]]
+    reachable: Callable[[Machine], Sequence[Observation]]
+    host_visible: tuple[str, ...]
+    legal: Callable[[Machine], Any]
+    counting: Callable[[Machine], Sequence[tuple[str, Any]]]
+    counters: tuple[str, ...]
+    entered: Callable[[Mapping[str, Any]], Any]
+    platform: Callable[[str], bool]
+    orderings: Sequence[Ordering]
+    assumptions: Sequence[Assumption] = field(default_factory=tuple)
