@@ -6,11 +6,15 @@ only what the guest itself makes undefined while it runs is the guest's own affa
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from verify.encode import term as t
 from verify.encode.switch import CONFIG, STATE, Switch, renamed
 from verify.encode.term import Term
-from verify.prove.property import SECOND, Pairing, Property, Violation
-from verify.target import Observation
+from verify.ir.machine import Machine
+from verify.prove.property import SECOND, MachineCells, Pairing, Probe, Property, Violation
+from verify.target import Observation, Target
 
 
 def _base(name: str) -> str:
@@ -63,6 +67,23 @@ def _second(terms: list[Term], pair: Pairing) -> list[Term]:
     return renamed(terms, SECOND, pair.secret)
 
 
+def _probe(target: Target, kind: str, register: str) -> Probe:
+    """The observation of one register copy; other machines list the same ones in the same order."""
+
+    def probe(m: Machine) -> tuple[Any, Any, Any]:
+        items: Sequence[Observation] = getattr(
+            target, "observe" if kind == "observed" else "reachable"
+        )(m)
+        seen = next(o for o in items if o.register == register)
+        return seen.visible & target.entered(MachineCells(m)), seen.value, None
+
+    return probe
+
+
+def _content(cell: str) -> Probe:
+    return lambda m: (m.flag(True), m.get(cell), None)
+
+
 def _observations(
     switch: Switch, phase: str, kind: str, pair: Pairing, text: str
 ) -> list[Violation]:
@@ -74,7 +95,8 @@ def _observations(
     for k, seen in enumerate(items):
         visible, value = other[2 * k], other[2 * k + 1]
         bad = t.conj([entered, other[-1], seen.visible, visible, seen.value.ne(value)])
-        result.append(Violation(seen.register, phase, bad, value, seen.value, text, pair=pair))
+        probe = _probe(switch.target, kind, seen.register)
+        result.append(Violation(seen.register, phase, bad, value, seen.value, text, probe, pair=pair))
     return result
 
 
@@ -85,7 +107,7 @@ def _left(switch: Switch, pair: Pairing, text: str) -> list[Violation]:
     values = [end[c] for c in names]
     others = _second(values, pair)
     return [
-        Violation(c, "put", a.ne(b), b, a, text, pair=pair)
+        Violation(c, "put", a.ne(b), b, a, text, _content(c), pair=pair)
         for c, a, b in zip(names, values, others, strict=True)
     ]
 
@@ -124,6 +146,7 @@ def properties(switch: Switch) -> list[Property]:
             v.expected,
             v.observed,
             "reachable by the guest directly, but put does not save and scrub it",
+            v.probe,
             pair=v.pair,
         )
         for v in left

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from verify.encode.switch import Switch
 from verify.encode import term as t
+from verify.encode.switch import Switch
+from verify.encode.term import Term
 from verify.ir.machine import Machine
-from verify.prove.property import Property, Violation
+from verify.prove.property import Probe, Property, Violation
 from verify.target import Ordering, Target
 
 WRITE = "WRMSR"
@@ -52,20 +55,37 @@ def observer(target: Target) -> Any:
     return watch
 
 
+def _watched(cell: str) -> Probe:
+    return lambda m: (m.flag(True), m.get(cell), m.const(0, 1))
+
+
+POINT = {"load": "enter", "put": "put"}
+
+
+def _consequence(rule: Ordering, broken: Term, others: Sequence[Property]) -> tuple[Violation, ...]:
+    """End states that are wrong in a cycle that breaks the rule: other violations of `second`."""
+    return tuple(
+        replace(v, bad=t.conj([broken, v.bad]))
+        for prop in others
+        for v in prop.violations
+        if v.register == rule.second and v.phase == POINT[rule.phase] and prop.chain is None
+    )
+
+
 def begin(m: Machine, target: Target) -> None:
     """Clear the monitors at the start of a cycle."""
     for cell in monitors(target):
         m.set(cell, m.const(0, 1))
 
 
-def properties(switch: Switch) -> list[Property]:
-    """The target's ordering rules, and order.quiet."""
+def properties(switch: Switch, others: Sequence[Property]) -> list[Property]:
+    """The target's ordering rules, and order.quiet; `others` tell what a broken rule leads to."""
     zero, one = t.const(0, 1), t.const(1, 1)
     result = []
     for rule in switch.target.orderings:
         _, late = _cells(rule)
         flag = switch.points[rule.phase].cells[late]
-        violation = Violation(rule.second, rule.phase, flag.eq(one), zero, flag, rule.text)
+        violation = Violation(rule.second, rule.phase, flag.eq(one), zero, flag, rule.text, _watched(late))
         result.append(
             Property(
                 rule.property,
@@ -74,6 +94,7 @@ def properties(switch: Switch) -> list[Property]:
                 (violation,),
                 switch.points[rule.phase].cells[_cells(rule)[0]].eq(one),
                 f"{rule.second} is written on {rule.phase}",
+                _consequence(rule, flag.eq(one), others),
             )
         )
     quiet = tuple(
@@ -84,6 +105,7 @@ def properties(switch: Switch) -> list[Property]:
             zero,
             switch.points[phase].cells[NOISY.format(phase)],
             f"a counter counts while {phase} accesses the counters",
+            _watched(NOISY.format(phase)),
         )
         for phase in SWITCHED
     )

@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from verify.encode import term as t
 from verify.encode.switch import STATE, Switch
-from verify.prove.property import Property, Violation
+from verify.ir.machine import Machine
+from verify.prove.property import MachineCells, Probe, Property, Violation
+from verify.target import Register, Target
+
+
+def _at_entry(target: Target, register: Register, i: int) -> Probe:
+    def probe(m: Machine) -> tuple[Any, Any, Any]:
+        relevant = register.enumerated(m, i) & target.entered(MachineCells(m))
+        return relevant, m.get(register.cell.format(i)), m.get(register.ghost.format(i))
+
+    return probe
+
+
+def _by_read(register: Register, i: int) -> Probe:
+    def probe(m: Machine) -> tuple[Any, Any, Any]:
+        accepted, value = register.emulated_read(m, i)
+        return register.enumerated(m, i) & accepted, value, m.get(register.ghost.format(i))
+
+    return probe
 
 
 def properties(switch: Switch) -> list[Property]:
@@ -30,6 +50,7 @@ def properties(switch: Switch) -> list[Property]:
                         ghost,
                         found,
                         "the guest finds another value than it left",
+                        _at_entry(switch.target, register, i),
                     )
                 )
             violations.append(
@@ -40,6 +61,7 @@ def properties(switch: Switch) -> list[Property]:
                     ghost,
                     value,
                     "an emulated read gives another value than the guest left",
+                    _by_read(register, i),
                     assumes,
                 )
             )

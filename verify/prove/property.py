@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from verify.encode.term import Term
+from verify.ir.machine import Machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,8 @@ class Pairing:
 
 SECOND = "'2"
 
+Probe = Callable[[Machine], tuple[Any, Any, Any]]
+
 
 @dataclass(frozen=True, slots=True)
 class Violation:
@@ -31,6 +35,8 @@ class Violation:
     `bad`: holds exactly in violating cycles; with `pair`, the variables of the second run carry
     the suffix SECOND. `expected` and `observed` give the two values that differ.
     `assumes`: what else the inputs satisfy. With `pair` it compares two runs.
+    `probe(machine)` looks for the violation in a concrete run at that point: (relevant, observed,
+    expected), expected None when the second run gives it.
     """
 
     register: str
@@ -39,6 +45,7 @@ class Violation:
     expected: Term
     observed: Term
     text: str
+    probe: Probe
     assumes: tuple[Term, ...] = ()
     pair: Pairing | None = None
 
@@ -48,7 +55,7 @@ class Property:
     """A named property: proved when none of its violations can happen in any reachable cycle.
 
     `premise`: some term that must be reachable for the proof to speak of anything, in words
-    `premise_text`. `chain`, if given, makes this a property of two vCPUs, one after the other on
+    `premise_text`. `consequence`: violations that show what a broken rule leads to. `chain`, if given, makes this a property of two vCPUs, one after the other on
     one CPU: `violations` are then what the first leaves in hardware, and `chain(equal)` are the
     violations of the second when the cells in `equal` do not depend on the first.
     """
@@ -59,4 +66,21 @@ class Property:
     violations: tuple[Violation, ...]
     premise: Term
     premise_text: str
+    consequence: tuple[Violation, ...] = ()
     chain: Callable[[frozenset[str]], Sequence[Violation]] | None = None
+
+
+class MachineCells(Mapping[str, Any]):
+    """The cells of a machine as a mapping, for functions that read a snapshot."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+
+    def __getitem__(self, name: str) -> Any:
+        return self._machine.get(name)
+
+    def __iter__(self) -> Iterator[str]:
+        raise TypeError("cells of a machine cannot be listed")
+
+    def __len__(self) -> int:
+        raise TypeError("cells of a machine cannot be counted")

@@ -164,6 +164,7 @@ class _Reader:
 
     def __init__(self, message: Message, depth: int) -> None:
         self.message = message
+        self.depth = depth
         self.lines = [_unquote(line.replace("\xa0", " "), depth) for line in message.lines]
         self.at = 0
         self.files: list[FilePatch] = []
@@ -288,7 +289,7 @@ class _Reader:
                     folded = folded or self.message.first_line + self.at
                 self.at += 1
                 continue
-            if self._ends(text) or (counter.full and not self._goes_on(self.at)):
+            if self._ends(self.at) or (counter.full and not self._goes_on(self.at)):
                 break
             self.at += 1
             if text.startswith("\\"):  # "\ No newline at end of file"
@@ -314,26 +315,30 @@ class _Reader:
         whole = len(text) + 1 + len(tail[0])
         return whole >= MIN_FOLDED and not text.rstrip().endswith(STATEMENT_ENDS)
 
-    def _ends(self, text: str) -> bool:
+    def _ends(self, index: int) -> bool:
         """A line that no hunk can go on with, whatever the counts say."""
-        if _GIT.match(text) or _HUNK.match(text) or self._names_here(self.at):
+        text = self._text(index)
+        if _GIT.match(text) or _HUNK.match(text) or self._names_here(index):
             return True
         if text.startswith("Index: ") or _TRAILER.fullmatch(text):
             return True
         if text.rstrip() != "--":
             return False
-        after = self._text(self.at + 1).strip()  # git's signature: its version number
+        after = self._text(index + 1).strip()  # git's signature: its version number
         return not after or re.match(r"\d+\.\d+", after) is not None
 
     def _goes_on(self, index: int) -> bool:
-        """The counts are used up, yet changed lines follow at once: the counts are wrong."""
+        """The counts are used up, yet changed lines follow: folded lines or wrong counts.
+
+        Unquoted, they have to follow at once: below the patch there may be a list in a letter.
+        """
         while index < len(self.lines):
             text = self.lines[index]
-            if text is None or not text or text[0] not in " +-\\" or text.rstrip() == "--":
+            if text is None or (not self.depth and (not text or text[0] not in " +-\\")):
                 return False
-            if self._names_here(index):
+            if self._ends(index):
                 return False
-            if text[0] in "+-":
+            if text[:1] in ("+", "-"):
                 return True
             index += 1
         return False
@@ -356,7 +361,7 @@ class _Counter:
     @property
     def lacks_changes(self) -> bool:
         """Changed lines are missing. Lost context leaves both counts short by the same number."""
-        return self.old >= 0 and self.new >= 0 and self.old != self.new
+        return self.old != self.new and not self.full
 
 
 def _split_line(text: str) -> tuple[LineKind, str]:

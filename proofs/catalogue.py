@@ -1,0 +1,13 @@
+"""All families of properties that are checked today."""
+
+from __future__ import annotations
+
+from proofs import leak, order, restore
+from verify.encode.switch import Switch
+from verify.prove.property import Property
+
+
+def properties(switch: Switch) -> list[Property]:
+    """Every property of the catalogue for this switch, in the order they are printed."""
+    first = restore.properties(switch) + leak.properties(switch)
+    return first + order.properties(switch, first)

@@ -1,0 +1,1 @@
+"""Counterexamples: replayed on numbers, made small, told with their cause."""

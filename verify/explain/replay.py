@@ -1,0 +1,216 @@
+"""Replay of a scenario by the concrete interpreter, which shares no code with the encoder.
+
+The model of the solver only gives the inputs; every value in the trace and the violation itself
+come from this run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from verify.ir.interp import Interpreter, Step, Stuck
+from verify.ir.program import Program
+from verify.prove.property import SECOND, Violation
+from verify.prove.reach import Scenario
+from verify.prove.reach import Step as Planned
+from verify.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What a concrete run showed. `reproduced` is None when the run met code that is not modelled
+    (`reason` says where); `settings` are the configuration values of the last vCPU."""
+
+    reproduced: bool | None
+    reason: str
+    steps: tuple[Step, ...]
+    observed: int
+    expected: int
+    settings: dict[str, int]
+
+
+@dataclass(slots=True)
+class _Outcome:
+    relevant: bool
+    observed: int
+    expected: int | None
+    steps: list[Step]
+    settings: dict[str, int]
+
+
+class _Inputs:
+    """Values of inputs by name, for the step and run that is being replayed."""
+
+    def __init__(self, model: Mapping[str, int], second: bool) -> None:
+        self.model = model
+        self.run = SECOND if second else ""
+        self.vcpu = ""
+        self.step = ""
+
+    def __call__(self, name: str, width: int) -> int:
+        mark = self.vcpu if name.startswith(("init/", "setup/")) else self.step
+        for key in (name + mark + self.run, name + mark):
+            if key in self.model:
+                return self.model[key]
+        if mark == self.vcpu and name in self.model:
+            return self.model[name]
+        return 0
+
+    def flag(self, name: str) -> bool:
+        """Whether an optional step is taken."""
+        return bool(self.model.get(name + self.run, self.model.get(name, 0)))
+
+
+Observer = Callable[..., None]
+
+
+def replay(
+    target: Target,
+    program: Program,
+    scenario: Scenario,
+    model: Mapping[str, int],
+    observers: Sequence[Observer],
+    monitors: Mapping[str, int],
+) -> Replay:
+    """Run the scenario (twice for a two-run property) and look for its violation."""
+    violation = scenario.violation
+    try:
+        first = _run(target, program, scenario, model, observers, monitors, False)
+        if violation.pair is None:
+            expected = first.expected or 0
+            broken = first.relevant and first.observed != expected
+        else:
+            second = _run(target, program, scenario, model, observers, monitors, True)
+            expected = second.observed
+            broken = first.relevant and second.relevant and first.observed != expected
+    except Stuck as stuck:
+        return Replay(None, str(stuck), (), 0, 0, {})
+    return Replay(broken, "", tuple(first.steps), first.observed, expected, first.settings)
+
+
+def _run(
+    target: Target,
+    program: Program,
+    scenario: Scenario,
+    model: Mapping[str, int],
+    observers: Sequence[Observer],
+    monitors: Mapping[str, int],
+    second: bool,
+) -> _Outcome:
+    inputs = _Inputs(model, second)
+    accesses = {a.name: a for a in target.accesses(program)}
+    hardware = target.host_visible
+    machine: Interpreter | None = None
+    vcpu = "A"
+    steps: list[Step] = []
+    settings: dict[str, int] = {}
+    last = scenario.steps[-1]
+    for step in scenario.steps:
+        if step.kind == "setup":
+            previous, machine = machine, _machine(target, program, inputs, monitors)
+            inputs.vcpu = step.mark
+            vcpu = "B" if previous is not None else "A"
+            machine.begin_phase("setup")
+            target.setup(machine)
+            for name, width in monitors.items():
+                machine.set(name, machine.const(0, width))
+            if previous is not None:
+                for cell in target.cells(program):
+                    if cell.startswith(hardware):
+                        machine.set(cell, previous.get(cell))
+            settings = {s.name: s.read(machine).value for s in target.settings}
+            machine.trace.clear()
+            continue
+        assert machine is not None
+        inputs.step = step.mark
+        if step.kind == "access":
+            if step.enabled is None or not inputs.flag(f"do{step.mark}"):
+                continue
+            machine.begin_phase(step.name)
+            accesses[step.name].run(machine)
+        elif step is not last or scenario.violation.phase != "read":
+            stop = scenario.violation.phase if step is last else ""
+            found = _cycle(target, machine, observers, stop, scenario.violation)
+            if found is not None:
+                steps += _labelled(machine, vcpu, scenario)
+                return _Outcome(*found, steps, settings)
+        steps += _labelled(machine, vcpu, scenario)
+    assert machine is not None
+    inputs.step = _next_mark(scenario.steps)
+    machine.begin_phase(f"read/{_owner(target, program, scenario.violation.register)}")
+    found = _probe(machine, scenario.violation)
+    steps += _labelled(machine, vcpu, scenario)
+    return _Outcome(*found, steps, settings)
+
+
+def _next_mark(steps: Sequence[Planned]) -> str:
+    used = sum(1 for s in steps if s.kind != "setup")
+    return f"#{used}"
+
+
+def _owner(target: Target, program: Program, cell: str) -> str:
+    for register in target.registers(program):
+        for i in range(register.count):
+            if register.cell.format(i) == cell:
+                return f"{register.name}[{i}]"
+    return cell
+
+
+def _machine(
+    target: Target, program: Program, inputs: _Inputs, monitors: Mapping[str, int]
+) -> Interpreter:
+    cells = {**target.cells(program), **monitors}
+    return Interpreter(
+        program, target.contracts(program), target.objects, inputs=inputs, cells=cells
+    )
+
+
+def _labelled(machine: Interpreter, vcpu: str, scenario: Scenario) -> list[Step]:
+    """Take the steps so far out of the machine; with two vCPUs the phase tells which one."""
+    two = sum(1 for s in scenario.steps if s.kind == "setup") > 1
+    steps = [
+        s if not two else _in_phase(s, f"{vcpu}:{s.phase}") for s in machine.trace
+    ]
+    machine.trace.clear()
+    return steps
+
+
+def _in_phase(step: Step, phase: str) -> Step:
+    from dataclasses import replace
+
+    return replace(step, phase=phase)
+
+
+def _cycle(
+    target: Target,
+    machine: Interpreter,
+    observers: Sequence[Observer],
+    stop: str,
+    violation: Violation,
+) -> tuple[bool, int, int | None] | None:
+    machine.observers.extend(observers)
+    found = None
+    for phase, run in (
+        ("host", target.host),
+        ("load", target.load),
+        ("enter", target.enter),
+        ("guest", target.guest),
+        ("capture", target.capture),
+        ("leave", target.leave),
+        ("put", target.put),
+    ):
+        machine.begin_phase(phase)
+        run(machine)
+        if phase == stop:
+            found = _probe(machine, violation)
+            break
+    machine.observers.clear()
+    return found
+
+
+def _probe(machine: Interpreter, violation: Violation) -> tuple[bool, int, int | None]:
+    relevant, observed, expected = violation.probe(machine)
+    other: Any = expected
+    return bool(relevant.value), observed.value, None if other is None else other.value
