@@ -96,7 +96,9 @@ def _observations(
         visible, value = other[2 * k], other[2 * k + 1]
         bad = t.conj([entered, other[-1], seen.visible, visible, seen.value.ne(value)])
         probe = _probe(switch.target, kind, seen.register)
-        result.append(Violation(seen.register, phase, bad, value, seen.value, text, probe, pair=pair))
+        result.append(
+            Violation(seen.register, phase, bad, value, seen.value, text, probe, pair=pair)
+        )
     return result
 
 

@@ -72,12 +72,6 @@ def _consequence(rule: Ordering, broken: Term, others: Sequence[Property]) -> tu
     )
 
 
-def begin(m: Machine, target: Target) -> None:
-    """Clear the monitors at the start of a cycle."""
-    for cell in monitors(target):
-        m.set(cell, m.const(0, 1))
-
-
 def properties(switch: Switch, others: Sequence[Property]) -> list[Property]:
     """The target's ordering rules, and order.quiet; `others` tell what a broken rule leads to."""
     zero, one = t.const(0, 1), t.const(1, 1)
@@ -85,7 +79,16 @@ def properties(switch: Switch, others: Sequence[Property]) -> list[Property]:
     for rule in switch.target.orderings:
         _, late = _cells(rule)
         flag = switch.points[rule.phase].cells[late]
-        violation = Violation(rule.second, rule.phase, flag.eq(one), zero, flag, rule.text, _watched(late))
+        violation = Violation(
+            rule.second,
+            rule.phase,
+            flag.eq(one),
+            zero,
+            flag,
+            rule.text,
+            _watched(late),
+            late=rule.first,
+        )
         result.append(
             Property(
                 rule.property,

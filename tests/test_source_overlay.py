@@ -292,6 +292,23 @@ def test_a_context_line_that_starts_with_an_operator() -> None:
     assert overlay.read("w.c") == old.replace("y();", "q();")
 
 
+def test_such_a_line_does_not_hide_a_missing_one() -> None:
+    head = "> --- a/w.c\n> +++ b/w.c\n> @@ -1,4 +1,{} @@\n"
+    head += "> x = a\n> - b;\n> +new();\n> y();\n> z();\n"
+    tree = TextTree(w="x = a\n\t- b;\ny();\nz();\n")
+    overlay, _ = run(tree, head.format(5))
+    assert squeeze(overlay.read("w.c")) == ["x = a", "- b;", "new();", "y();", "z();"]
+    with pytest.raises(BadInput, match="lines of the hunk are missing"):
+        run(tree, head.format(6))
+
+
+@pytest.mark.parametrize("cut", ["", "[...]\n> \ty();\n> \tz();\n"])
+def test_a_trimmed_hunk_is_not_applied(cut: str) -> None:
+    text = "> --- a/w.c\n> +++ b/w.c\n> @@ -1,3 +1,5 @@\n>  \tx();\n> +\tnew();\n" + cut
+    with pytest.raises(BadInput, match="lines of the hunk are missing"):
+        run(TextTree(w="\tx();\n\ty();\n\tz();\n"), text)
+
+
 @pytest.mark.parametrize(
     ("context", "lines", "scope"),
     [
@@ -329,7 +346,9 @@ def test_on_a_real_folder_the_tree_is_not_written_to(tmp_path: Path) -> None:
 @st.composite
 def edited_texts(draw: st.DrawFn) -> tuple[list[str], list[str]]:
     size = draw(st.integers(8, 40))
-    shape = st.sampled_from(["{}", "\tcall{}();", "\t\tx = a{} + (b);", "/* note {} */", "#if {}"])
+    shape = st.sampled_from(
+        ["{}", "\tcall{}();", "\t\tx = a{} + (b);", "/* note {} */", "#if {}", "\t++{};", "\t- {};"]
+    )
     old = [draw(shape).format(f"n{n}") for n in range(size)]
     blank = draw(st.sets(st.integers(0, size - 1), max_size=size // 4))
     old = [line if n not in blank else "" for n, line in enumerate(old)]
@@ -375,8 +394,8 @@ def test_a_damaged_diff_still_gives_the_edited_text(
     text = diff("\n".join(old), "\n".join(new), "t.c")
     hunks = re.split(r"(?m)^@@.*\n", text)[1:]
     assume(hunks)
-    for hunk in hunks:  # one that has blank lines only cannot be placed once blanks are ignored
-        assume(re.search(r"(?m)^[ -][ \t]*\S", hunk))
+    for hunk in hunks:  # without one plain old line there is nothing to place it by
+        assume(re.search(r"(?m)^[ -][ \t]*[^\s+-]", hunk))
     padding = [f"pad{n};" for n in range(pad)]
     tree = TextTree(t="\n".join(padding + old) + "\n")
     overlay, [report] = run(tree, data.draw(damaged(text)))

@@ -16,6 +16,7 @@ from verify.encode.execute import Executor, NotUnderstood, Pointer
 from verify.encode.term import Term
 from verify.errors import BadInput, InternalError
 from verify.ir.program import Program
+from verify.request import require_known
 from verify.target import Observation, Target
 
 STATE = "state/"
@@ -102,7 +103,7 @@ def build(
     switch.config += machine.assumptions
     mutable = set(monitors)
     while True:
-        found = _run(switch, machine, after_setup, mutable, observers)
+        found = _run(switch, machine, after_setup, mutable, observers, monitors)
         if not found:
             break
         mutable |= found
@@ -117,6 +118,7 @@ def _run(
     after_setup: Mapping[str, Term | Pointer],
     mutable: set[str],
     observers: Sequence[Observer],
+    monitors: Mapping[str, int],
 ) -> set[str]:
     """Fill the relations, taking cells outside `mutable` and the target's prefixes as constant;
     the cells that turned out to change although they were taken as constant."""
@@ -130,10 +132,11 @@ def _run(
         elif cell in mutable or cell.startswith(target.mutable):
             start[cell] = t.var(STATE + cell, value.width)
             switch.initial[cell] = value
-        elif value.value is not None or value.op == "var":
+        elif value.op in ("const", "var"):
             start[cell] = value
         else:
-            constant = t.var(CONFIG + cell, value.width, hi=value.hi)
+            constant = t.var(CONFIG + cell, value.width)
+            constant.hi = value.hi
             start[cell] = constant
             definitions.append(constant.eq(value))
     for cell in mutable:
@@ -177,6 +180,8 @@ def _run(
 
     machine = begin("host")
     machine.observers.extend(observers)
+    for name, width in monitors.items():
+        machine.set(name, t.const(0, width))
     target.host(machine)
     points = {"host": _point(machine)}
     for phase, run in (
@@ -231,23 +236,17 @@ def _point(machine: Executor, target: Target | None = None) -> Point:
 
 def _pin(switch: Switch, config: Mapping[str, int], hardware: Mapping[str, str]) -> None:
     for name, number in config.items():
-        if name not in switch.settings:
-            known = ", ".join(switch.settings)
-            raise BadInput(f"--config {name}: no such setting; known: {known}")
+        require_known("--config", name, switch.settings)
         value = switch.settings[name]
         limit = 1 if value.width == 0 else (1 << value.width) - 1
         if not 0 <= number <= limit:
             raise BadInput(f"--config {name}={number}: out of range 0..{limit}")
-        switch.pinned.append(
-            value.eq(t.true if number else t.false) if value.width == 0 else value.eq(number)
-        )
+        fixed = (t.true if number else t.false) if value.width == 0 else number
+        switch.pinned.append(value.eq(fixed))
     parameters = {p.name: p for p in switch.target.parameters}
     for name, choice in hardware.items():
-        if name not in parameters:
-            raise BadInput(f"--hardware {name}: no such parameter; known: {', '.join(parameters)}")
-        if choice not in parameters[name].values:
-            values = "|".join(parameters[name].values)
-            raise BadInput(f"--hardware {name}={choice}: choose one of {values}")
+        require_known("--hardware", name, parameters)
+        require_known(f"--hardware {name}", choice, parameters[name].values)
         switch.pinned.append(parameter_is(switch, name, choice))
 
 
@@ -255,17 +254,11 @@ def parameter_is(switch: Switch, name: str, choice: str) -> Term:
     """The hardware parameter has this value."""
     parameter = next(p for p in switch.target.parameters if p.name == name)
     cells = switch.target.cells(switch.program)
-    return t.var("init/" + parameter.cell, cells[parameter.cell]).eq(
-        parameter.values.index(choice)
-    )
+    return t.var("init/" + parameter.cell, cells[parameter.cell]).eq(parameter.values.index(choice))
 
 
 def renamed(terms: Iterable[Term], suffix: str, select: Callable[[str], bool]) -> list[Term]:
     """The terms with every selected variable replaced by a copy of another run or step."""
     terms = list(terms)
-    mapping = {
-        v: t.var(v.name + suffix, v.width, hi=v.hi)
-        for v in t.free_vars(terms)
-        if v.name is not None and select(v.name)
-    }
+    mapping = {v: t.var(v.name + suffix, v.width) for v in t.free_vars(terms) if select(v.name)}
     return t.substitute(terms, mapping) if mapping else terms

@@ -7,7 +7,7 @@ come from this run.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from verify.ir.interp import Interpreter, Step, Stuck
@@ -132,7 +132,7 @@ def _run(
             accesses[step.name].run(machine)
         elif step is not last or scenario.violation.phase != "read":
             stop = scenario.violation.phase if step is last else ""
-            found = _cycle(target, machine, observers, stop, scenario.violation)
+            found = _cycle(target, machine, observers, monitors, stop, scenario.violation)
             if found is not None:
                 steps += _labelled(machine, vcpu, scenario)
                 return _Outcome(*found, steps, settings)
@@ -170,27 +170,22 @@ def _machine(
 def _labelled(machine: Interpreter, vcpu: str, scenario: Scenario) -> list[Step]:
     """Take the steps so far out of the machine; with two vCPUs the phase tells which one."""
     two = sum(1 for s in scenario.steps if s.kind == "setup") > 1
-    steps = [
-        s if not two else _in_phase(s, f"{vcpu}:{s.phase}") for s in machine.trace
-    ]
+    steps = [s if not two else replace(s, phase=f"{vcpu}:{s.phase}") for s in machine.trace]
     machine.trace.clear()
     return steps
-
-
-def _in_phase(step: Step, phase: str) -> Step:
-    from dataclasses import replace
-
-    return replace(step, phase=phase)
 
 
 def _cycle(
     target: Target,
     machine: Interpreter,
     observers: Sequence[Observer],
+    monitors: Mapping[str, int],
     stop: str,
     violation: Violation,
 ) -> tuple[bool, int, int | None] | None:
     machine.observers.extend(observers)
+    for name, width in monitors.items():
+        machine.set(name, machine.const(0, width))
     found = None
     for phase, run in (
         ("host", target.host),

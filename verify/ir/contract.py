@@ -6,9 +6,9 @@ inputs that a solver found on terms can be fed to a run on numbers.
 The name of an input is `phase/frame/.../label`. A frame is a call that is being executed
 (`callee:line`, the line of the call; also for a call that a contract answers, and for
 `Machine.call`, whose line is that of the statement being executed, or 0 outside the tree) or a
-round of a loop (`@line#round`, from 0). A frame or label that comes again in the same place gets
-`~1`, `~2`, ...; a `Machine.call` under conditions that do not hold counts too, and so does a
-`fresh`.
+round of a loop (`@line#round`, from 0; its test and step belong to it). A frame or label that
+comes again in the same place gets `~1`, `~2`, ...; a `Machine.call` under conditions that do not
+hold counts too, and so does a `fresh`.
 
 Two names have no place:
 - `init/<cell path>`: a cell read before it was ever assigned.

@@ -24,7 +24,7 @@ def candidates(switch: Switch) -> list[Term]:
     found: dict[int, Term] = {}
 
     def add(candidate: Term) -> None:
-        if candidate.value is None:
+        if candidate.op != "const":
             found[candidate.id] = candidate
 
     state = {c: t.var(STATE + c, v.width) for c, v in switch.initial.items()}
@@ -47,9 +47,7 @@ def candidates(switch: Switch) -> list[Term]:
             masks = [
                 v
                 for v in t.free_vars([relation.post[cell]])
-                if v.name is not None
-                and v.name.startswith((CONFIG, "init/"))
-                and v.width == state[cell].width
+                if v.name.startswith((CONFIG, "init/")) and v.width == state[cell].width
             ]
             for mask in masks:
                 add((state[cell] & mask).eq(0))
@@ -71,7 +69,7 @@ def infer(switch: Switch, background: Sequence[Term], solve: Solve) -> list[Term
     alive = candidates(switch)
     initial = {t.var(STATE + c, v.width): v for c, v in switch.initial.items()}
     at_start = dict(zip(alive, t.substitute(alive, initial), strict=True))
-    at_start = {c: v for c, v in at_start.items() if v.value != 0 or v.width != 0}
+    at_start = {c: v for c, v in at_start.items() if v is not t.false}
     alive = [c for c in alive if c in at_start]
     alive = _filter(alive, {"initiation": (switch.config, at_start)}, [], solve)
     steps: dict[str, tuple[Sequence[Term], dict[Term, Term]]] = {}

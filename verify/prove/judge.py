@@ -19,9 +19,7 @@ CYCLES = (0, 1)
 TRIES = 6
 
 
-def _with_cells(
-    pair: Pairing, equal: frozenset[str], left: Sequence[Violation]
-) -> Pairing:
+def _with_cells(pair: Pairing, equal: frozenset[str], left: Sequence[Violation]) -> Pairing:
     """The pairing in which the hardware cells outside `equal` differ between the runs as well."""
     cells = {STATE + v.register for v in left if v.register not in equal}
     return Pairing(pair.title, lambda name: pair.secret(name) or name in cells)
@@ -79,12 +77,16 @@ class Judge:
             inputs = {
                 v: t.const(0, v.width) if v.width else t.false
                 for v in t.free_vars(relation.assumes)
-                if not (v.name or "").startswith((STATE, "config/", "init/", "setup/"))
+                if not v.name.startswith((STATE, "config/", "init/", "setup/"))
             }
             witness = t.conj(t.substitute(list(relation.assumes), inputs))
             if witness is not t.true:
                 goals.append(
-                    Goal(f"total {relation.name}", (*self.background, *self.invariant, ~witness), None)
+                    Goal(
+                        f"total {relation.name}",
+                        (*self.background, *self.invariant, ~witness),
+                        None,
+                    )
                 )
         answers = self.solve(goals)
         for goal in goals:
@@ -104,13 +106,13 @@ class Judge:
             return one
         return one + [
             other
-            for term, other in zip(
-                one, renamed(one, SECOND, violation.pair.secret), strict=True
-            )
+            for term, other in zip(one, renamed(one, SECOND, violation.pair.secret), strict=True)
             if other is not term
         ]
 
-    def goals(self, name: str, violations: Iterable[Violation]) -> list[tuple[Goal, list[Violation]]]:
+    def goals(
+        self, name: str, violations: Iterable[Violation]
+    ) -> list[tuple[Goal, list[Violation]]]:
         """Goals whose unsatisfiability excludes all the violations; grouped by their context."""
         groups: dict[tuple[int, tuple[int, ...]], list[Violation]] = {}
         for v in violations:
@@ -264,9 +266,7 @@ class Judge:
         for name, value, _ in self._values():
             if answers[f"{name}={value}/run"].status == "sat":
                 verdict = "refuted"
-            elif all(
-                answers[f"{name}={value}/{k}"].status == "unsat" for k in range(len(proofs))
-            ):
+            elif all(answers[f"{name}={value}/{k}"].status == "unsat" for k in range(len(proofs))):
                 verdict = "proved"
             else:
                 verdict = "unknown"

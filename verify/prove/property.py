@@ -37,6 +37,7 @@ class Violation:
     `assumes`: what else the inputs satisfy. With `pair` it compares two runs.
     `probe(machine)` looks for the violation in a concrete run at that point: (relevant, observed,
     expected), expected None when the second run gives it.
+    `late`: the register whose write comes too late, when that is what the rule is about.
     """
 
     register: str
@@ -48,6 +49,7 @@ class Violation:
     probe: Probe
     assumes: tuple[Term, ...] = ()
     pair: Pairing | None = None
+    late: str = ""
 
 
 @dataclass(frozen=True, slots=True)

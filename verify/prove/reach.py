@@ -75,18 +75,16 @@ class _Run:
         """Terms of a relation (of one or both runs) over this state, its inputs marked."""
         mapping: dict[Term, Term] = {}
         for v in t.free_vars(terms):
-            name = v.name or ""
-            base, run = (
-                (name.removesuffix(SECOND), SECOND) if name.endswith(SECOND) else (name, "")
-            )
+            name = v.name
+            base, run = (name.removesuffix(SECOND), SECOND) if name.endswith(SECOND) else (name, "")
             if base.startswith(STATE):
                 value = self.state[base.removeprefix(STATE)]
                 mapping[v] = self.second([value])[0] if run else value
             elif base.startswith((CONFIG, "init/", "setup/")):
                 if self.mark and not self.shared(base):
-                    mapping[v] = t.var(base + self.mark + run, v.width, hi=v.hi)
+                    mapping[v] = t.var(base + self.mark + run, v.width)
             else:
-                mapping[v] = t.var(base + mark + run, v.width, hi=v.hi)
+                mapping[v] = t.var(base + mark + run, v.width)
         return t.substitute(list(terms), mapping)
 
     def add(self, relation: Relation, kind: str, optional: bool) -> None:
@@ -99,9 +97,7 @@ class _Run:
         enabled = t.var(f"do{mark}", 0) if optional else None
         if enabled is not None:
             assumes = [~enabled | a for a in assumes]
-            after = [
-                t.ite(enabled, a, self.state[n]) for n, a in zip(names, after, strict=True)
-            ]
+            after = [t.ite(enabled, a, self.state[n]) for n, a in zip(names, after, strict=True)]
         self._assume(assumes)
         self.state.update(zip(names, after, strict=True))
         self.steps.append(Step(kind, relation.name, mark, enabled))
@@ -161,6 +157,4 @@ def chained(switch: Switch, first: Pairing, violation: Violation) -> Scenario:
     b.pair = Pairing(hide.title, lambda n: first.secret(n) if "#B" not in n else hide.secret(n))
     mark = _last(b, violation)
     (bad,) = b.place([violation.bad], mark)
-    return Scenario(
-        (*a.steps, *b.steps), violation, (*a.assertions, *b.assertions, bad)
-    )
+    return Scenario((*a.steps, *b.steps), violation, (*a.assertions, *b.assertions, bad))

@@ -200,7 +200,9 @@ def _place_all(lines: list[_Line], file: FilePatch, report: PatchReport) -> list
     for hunk in file.hunks:
         expected = hunk.old_start - 1 + offset
         taken = [(edit.first, edit.last) for edit in edits]
-        edit = hunk.damage or place(page, hunk, expected, taken)
+        edit = place(page, hunk, expected, taken)
+        if hunk.damage and (isinstance(edit, str) or edit.signs != hunk.uneven or not edit.signs):
+            edit = hunk.damage
         if isinstance(edit, str):
             report.failed.append(_failed(file, hunk, edit))
             continue

@@ -37,7 +37,10 @@ class Hunk:
 
     old_start: its first line in the old file by the @@ line (from 1). header_context: the text
     after the second @@. lines: (kind, text without the kind's column). source_line: where the @@
-    line stands in the input. damage: why lines of it must be missing, "" when none seem to be.
+    line stands in the input. damage: why lines of it seem to be missing, "" when none do. uneven:
+    by how many lines its new side lacks more of what the @@ line promises than its old side; a
+    context line that starts with an operator and has lost its blanks looks like a changed one,
+    and explains one of them.
     """
 
     old_start: int
@@ -45,6 +48,7 @@ class Hunk:
     lines: list[tuple[LineKind, str]]
     source_line: int
     damage: str = ""
+    uneven: int = 0
 
 
 @dataclass
@@ -298,14 +302,16 @@ class _Reader:
             lines.append((kind, rest))
             counter.add(kind)
         damage = ""
-        if counter.lacks_changes and broken:
+        lacking = counter.uneven and not counter.full
+        if lacking and broken:
             damage = f"lines of the hunk are missing (cut at line {broken} of the mail?)"
-        elif counter.lacks_changes and self.at >= len(self.lines):
+        elif lacking and self.at >= len(self.lines):
             damage = "lines of the hunk are missing (the input ends in it)"
         elif folded and _open_brackets(lines, "+") != _open_brackets(lines, "-"):
             damage = f"an added line seems to go on at line {folded} of the mail, without a quote"
         context = " ".join(header.group(5).split())
-        self.files[-1].hunks.append(Hunk(int(header.group(1)), context, lines, start, damage))
+        old_start = int(header.group(1))
+        self.files[-1].hunks.append(Hunk(old_start, context, lines, start, damage, counter.uneven))
 
     def _may_be_folded(self, kind: LineKind, text: str) -> bool:
         """The unquoted line at hand may be the rest of this line, folded after it was quoted."""
@@ -359,9 +365,9 @@ class _Counter:
         return self.old <= 0 and self.new <= 0
 
     @property
-    def lacks_changes(self) -> bool:
-        """Changed lines are missing. Lost context leaves both counts short by the same number."""
-        return self.old != self.new and not self.full
+    def uneven(self) -> int:
+        """See Hunk.uneven. Lost (or folded) context changes both counts by the same number."""
+        return self.new - self.old
 
 
 def _split_line(text: str) -> tuple[LineKind, str]:

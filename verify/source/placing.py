@@ -24,13 +24,15 @@ class Edit:
     """What a placed hunk does, by line indexes (from 0) of the file as it was before.
 
     first, last: the half-open range of lines that it was matched with. added: (index of the line
-    to insert before, text), in order.
+    to insert before, text), in order. signs: how many lines of the hunk that looked removed were
+    context, less those that looked added.
     """
 
     first: int
     last: int
     removed: frozenset[int]
     added: list[tuple[int, str]]
+    signs: int = 0
 
 
 class Page:
@@ -60,6 +62,16 @@ class _Item:
     text: str
     norm: str
 
+    @property
+    def column(self) -> str:
+        """The line as context: its sign, if it has one, is then a part of it."""
+        return self.text if self.kind == " " else self.kind + self.text
+
+    @property
+    def sign(self) -> int:
+        """What it adds to Edit.signs when it is context."""
+        return {" ": 0, "-": 1, "+": -1}[self.kind]
+
 
 @dataclass(frozen=True)
 class _Step:
@@ -68,6 +80,7 @@ class _Step:
     what: Literal["keep", "cut", "add", "blank", "cut blank"]
     solid: int
     text: str
+    sign: int = 0  # by it, see Edit.signs
 
 
 @dataclass(frozen=True)
@@ -78,6 +91,11 @@ class _Fit:
     last: int
     strain: int
     steps: list[_Step] = field(compare=False)
+
+    @property
+    def signs(self) -> int:
+        """See Edit.signs."""
+        return sum(step.sign for step in self.steps)
 
 
 def squeezed(text: str) -> str:
@@ -99,24 +117,40 @@ def place(page: Page, hunk: Hunk, expected: int, taken: Sequence[tuple[int, int]
         return _edit(page, _Fit(0, 0, 0, [_Step("add", 0, item.text) for item in items]))
     if not any(item.kind != "+" and item.norm for item in items):
         return "it has no context lines to place it by"
-    adds = any(item.kind == "+" and item.norm for item in items)
     chooser = _Chooser(page, hunk.header_context, expected, taken)
-    for fuzz, candidates in _levels(page, items):
-        fits = chooser.allowed(candidates, fuzz)
+    if found := _choose(page, items, chooser, lambda fit: fit.signs == hunk.uneven):
+        return found
+    # The counts may be plainly wrong; but where blanks are lost they are what tells "++i" of the
+    # context from an added "+i".
+    if hunk.uneven and (found := _choose(page, items, chooser, lambda fit: _has_blanks(page, fit))):
+        return found
+    adds = any(item.kind == "+" and item.norm for item in items)
+    results = _levels(page, items, applied=True)
+    if adds and any(chooser.allowed(fits, fuzz) for fuzz, _, fits in results):
+        return "already applied"
+    return _mismatch(page, items)
+
+
+def _choose(
+    page: Page, items: list[_Item], chooser: "_Chooser", accepts: Callable[[_Fit], bool]
+) -> Edit | str | None:
+    """The best of the accepted places; a reason why none may be taken; None if there is none."""
+    adds = any(item.kind == "+" and item.norm for item in items)
+    for fuzz, strained, candidates in _levels(page, items):
+        fits = chooser.allowed([fit for fit in candidates if accepts(fit)], fuzz)
         if fuzz == 0:
             done = _applied_places(page, items, chooser)
-            if done and not any(chooser.under_head(fit) for fit in fits):
+            tried = strained or fits
+            if done and tried and not any(chooser.under_head(fit) for fit in fits):
                 return "already applied"
             if adds and any(_overlap(fit, other) for fit in fits for other in done):
                 return "already applied"
-        if fuzz and len(fits) > 1:
-            return f"fits {len(fits)} places once its outer context is dropped"
+        places = {fit.first for fit in fits}
+        if fuzz and len(places) > 1:
+            return f"fits {len(places)} places once its outer context is dropped"
         if fits:
             return _edit(page, min(fits, key=chooser.distance))
-    results = _levels(page, items, applied=True)
-    if adds and any(chooser.allowed(fits, fuzz) for fuzz, fits in results):
-        return "already applied"
-    return _mismatch(page, items)
+    return None
 
 
 class _Chooser:
@@ -154,15 +188,15 @@ class _Chooser:
 
 def _levels(
     page: Page, items: list[_Item], applied: bool = False
-) -> Iterator[tuple[int, list[_Fit]]]:
-    """(fuzz, fits): whole hunk, whole hunk with folded lines, then with less outer context.
+) -> Iterator[tuple[int, bool, list[_Fit]]]:
+    """(fuzz, strained, fits): the whole hunk, then with folded lines, then with less outer context.
 
     applied: look for the hunk's result instead of what it starts from.
     """
     for fuzz, shorter in _shortened(items):
         wanted = _as_applied(shorter) if applied else shorter
-        yield fuzz, _fits(page, wanted, strained=False)
-        yield fuzz, _fits(page, wanted, strained=True)
+        for strained in (False, True):
+            yield fuzz, strained, _fits(page, wanted, strained)
 
 
 def _shortened(items: list[_Item]) -> Iterator[tuple[int, list[_Item]]]:
@@ -212,14 +246,13 @@ def _fits(page: Page, items: list[_Item], strained: bool) -> list[_Fit]:
     fits: list[_Fit] = []
     for start, norm in enumerate(page.norms):
         near = norm.startswith(tuple(heads)) if strained else norm == heads[-1]
-        fit = _lay(page, items, start, strained) if near else None
-        if fit:
-            fits.append(fit)
+        if near:
+            fits += _lay(page, items, start, strained)
     return fits
 
 
-def _lay(page: Page, items: list[_Item], start: int, strained: bool) -> _Fit | None:
-    """Lay the items on the solid lines from `start`; the least strained way, None if none.
+def _lay(page: Page, items: list[_Item], start: int, strained: bool) -> list[_Fit]:
+    """Lay the items on the solid lines from `start`: the least strained way to each possible end.
 
     reached[i] maps a solid line to the best way to get there with the first i items used.
     """
@@ -230,23 +263,23 @@ def _lay(page: Page, items: list[_Item], start: int, strained: bool) -> _Fit | N
     furthest = 0
     for index in range(len(items)):
         if index > furthest:
-            return None
+            return []
         for at, (strain, *_) in reached.get(index, {}).items():
             for used, taken, cost, step in _moves(page, items, index, at, strained):
                 ways = reached.setdefault(index + used, {})
                 furthest = max(furthest, index + used)
                 if at + taken not in ways or ways[at + taken][0] > strain + cost:
                     ways[at + taken] = (strain + cost, index, at, step)
-    ends = {at: way[0] for at, way in reached.get(len(items), {}).items() if at > start}
-    if not ends:
-        return None
-    end = min(ends, key=lambda at: ends[at])
-    steps: list[_Step] = []
-    index, at = len(items), end
-    while index:
-        _, index, at, step = reached[index][at]
-        steps.append(step)
-    return _Fit(start, end, ends[end], steps[::-1])
+    fits: list[_Fit] = []
+    for end, (strain, *_) in reached.get(len(items), {}).items():
+        steps: list[_Step] = []
+        index, at = len(items), end
+        while index:
+            _, index, at, step = reached[index][at]
+            steps.append(step)
+        if end > start:
+            fits.append(_Fit(start, end, strain, steps[::-1]))
+    return fits
 
 
 def _moves(
@@ -263,19 +296,21 @@ def _moves(
         yield 1, 1, 0, _Step("keep" if item.kind == " " else "cut", at, item.text)
     if not strained or not item.norm:
         return
-    if item.kind != " " and squeezed(item.kind + item.text) == here:
+    keep: Literal["keep", "cut"] = "cut" if item.kind == "-" else "keep"
+    if item.kind != " " and squeezed(item.column) == here:
         # The line starts with an operator and has lost the blanks before it.
-        yield 1, 1, 3, _Step("keep", at, item.kind + item.text)
-    joined = item.text
+        yield 1, 1, 3, _Step("keep", at, item.column, item.sign)
+    joined, sign = item.text, 0
     for used, tail in enumerate(items[index + 1 : index + 3], start=2):
-        if tail.kind != " " or not tail.norm:
+        if not tail.norm:
             return
-        folded = _was_folded(joined, tail.text)
-        joined = f"{joined.rstrip()} {tail.text.lstrip()}"
+        folded = _was_folded(joined, tail.column)
+        joined, sign = f"{joined.rstrip()} {tail.column.lstrip()}", sign + tail.sign
+        cost = 1 if tail.kind == " " else 3
         if item.kind != "+" and squeezed(joined) == here:
-            yield used, 1, 1, _Step("keep" if item.kind == " " else "cut", at, item.text)
-        elif item.kind == "+" and folded:
-            yield used, 0, 2, _Step("add", at, joined)
+            yield used, 1, cost, _Step(keep, at, item.text, sign)
+        elif item.kind == "+" and folded and tail.kind == " ":
+            yield used, 0, cost + 1, _Step("add", at, joined)
 
 
 def _was_folded(text: str, tail: str) -> bool:
@@ -337,17 +372,12 @@ def _edit(page: Page, fit: _Fit) -> Edit:
             before.append(lines[at])
         at += 1
     last = solid[fit.last - 1] + 1 if fit.last else 0
-    return Edit(start, last, frozenset(removed), added)
+    return Edit(start, last, frozenset(removed), added, fit.signs)
 
 
 def _restorer(page: Page, fit: _Fit) -> Callable[[str, Sequence[str]], str]:
     """How added lines get their indentation back, told by what became of the matched lines'."""
-    matched = [
-        (page.lines[page.solid[step.solid]], step.text)
-        for step in fit.steps
-        if step.what in ("keep", "cut")
-    ]
-    matched = [pair for pair in matched if width(pair[0])]
+    matched = _indented_pairs(page, fit)
     if any(_lead(mine) == _lead(theirs) for mine, theirs in matched):
         return lambda text, before: text
     if any(width(mine) == width(theirs) for mine, theirs in matched):
@@ -355,6 +385,18 @@ def _restorer(page: Page, fit: _Fit) -> Callable[[str, Sequence[str]], str]:
     if matched or any(re.match(r" [^ *]", step.text) for step in fit.steps if step.what == "add"):
         return indented  # a single blank is what mailers leave of tabs
     return lambda text, before: text
+
+
+def _indented_pairs(page: Page, fit: _Fit) -> list[tuple[str, str]]:
+    """(the file's line, the hunk's) for the matched lines that the file has indented."""
+    matched = [step for step in fit.steps if step.what in ("keep", "cut")]
+    pairs = [(page.lines[page.solid[step.solid]], step.text) for step in matched]
+    return [pair for pair in pairs if width(pair[0])]
+
+
+def _has_blanks(page: Page, fit: _Fit) -> bool:
+    """The hunk still has the blanks that its lines start with, or none that could be lost."""
+    return all(width(text) for _, text in _indented_pairs(page, fit))
 
 
 def _lead(line: str) -> str:

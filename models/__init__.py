@@ -1,0 +1,1 @@
+"""The domain: the only place that knows registers and kernel functions."""

@@ -1,0 +1,1 @@
+"""What privileged instructions do, one module per unit."""

@@ -1,0 +1,417 @@
+"""The Intel PMU: what WRMSR, RDMSR and RDPMC do to its registers (facts H1-H8, H11, H15).
+
+All register cells have 64 bits:
+  hw.PMC[i] hw.EVTSEL[i] hw.FIXED_CTR[i] hw.FIXED_CTR_CTRL hw.GLOBAL_CTRL hw.GLOBAL_STATUS
+  hw.PERF_METRICS hw.LVTPC
+A CPU may have one counter of each kind more than KVM handles; registers that it does not have
+are 0. Counts and widths are `config.host_*`, what is not known of the hardware is `param.*`, and
+`limit.*` are the masks that follow from the configuration (`limits`).
+
+Counters advance lazily: an enabled counter takes any value just before something reads it or
+stops it. That is the same as advancing at any time, as nobody else can tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from models.hardware import msr
+from verify.ir.machine import Machine
+
+GLOBAL_CTRL = "hw.GLOBAL_CTRL"
+GLOBAL_STATUS = "hw.GLOBAL_STATUS"
+FIXED_CTR_CTRL = "hw.FIXED_CTR_CTRL"
+PERF_METRICS = "hw.PERF_METRICS"
+LVTPC = "hw.LVTPC"
+
+METRICS_BIT = 48
+FIXED_BASE = 32
+METRICS_CLEAR_BIT = 14  # of FIXED_CTR_CTRL
+# ToPA PMI, LBR freeze, counter freeze, uncore, buffer overflow, CondChgd (H7)
+EVENT_BITS = sum(1 << bit for bit in (55, 58, 59, 61, 62, 63))
+EVTSEL_ENABLE = 1 << 22
+EVTSEL_PRIVILEGE = 3 << 16
+
+RDPMC_FIXED = 1 << 30
+RDPMC_METRICS = 1 << 29
+
+FIXED3_WRITE = ("preserve", "clear", "havoc")
+METRICS_RESERVED = ("ignore", "fault")
+METRICS_CLEAR_CPL0 = ("0", "1")
+
+
+def pmc(i: int) -> str:
+    """The cell of a general-purpose counter."""
+    return f"hw.PMC[{i}]"
+
+
+def evtsel(i: int) -> str:
+    """The cell of an event selector."""
+    return f"hw.EVTSEL[{i}]"
+
+
+def fixed_ctr(i: int) -> str:
+    """The cell of a fixed counter."""
+    return f"hw.FIXED_CTR[{i}]"
+
+
+def cells(gp: int, fixed: int) -> dict[str, int]:
+    """Every cell of this model with its width in bits (0: a truth value)."""
+    registers = [GLOBAL_CTRL, GLOBAL_STATUS, FIXED_CTR_CTRL, PERF_METRICS, LVTPC]
+    for i in range(gp):
+        registers += [pmc(i), evtsel(i)]
+    registers += [fixed_ctr(i) for i in range(fixed)]
+    return {
+        **dict.fromkeys(registers, 64),
+        "size.gp": 8,
+        "size.fixed": 8,
+        "config.host_version": 8,
+        "config.host_gp": 8,
+        "config.host_fixed": 8,
+        "config.host_gp_width": 8,
+        "config.host_fixed_width": 8,
+        "config.host_pdcm": 0,
+        "config.host_perf_cap": 64,
+        "config.host_metrics_64": 0,
+        "param.fixed3_write": 2,
+        "param.metrics_reserved": 1,
+        "param.metrics_clear_cpl0": 1,
+        "limit.gp": 64,
+        "limit.fixed": 64,
+        "limit.ctrl": 64,
+        "limit.status": 64,
+        "limit.metrics": 64,
+    }
+
+
+def known(value: Any) -> int | None:
+    """The number of a constant, None for a term that is not one."""
+    return value.value if getattr(value, "op", "const") == "const" else None
+
+
+def size(m: Machine, kind: str) -> int:
+    """How many counters of a kind ("gp", "fixed") are modelled."""
+    count = known(m.get(f"size.{kind}"))
+    assert count is not None
+    return count
+
+
+def counters(m: Machine) -> Iterator[str]:
+    """The cells of all counters."""
+    yield from (pmc(i) for i in range(size(m, "gp")))
+    yield from (fixed_ctr(i) for i in range(size(m, "fixed")))
+
+
+def has_gp(m: Machine, i: int) -> Any:
+    """The CPU has general-purpose counter i."""
+    return m.const(i, 8).ult(m.get("config.host_gp"))
+
+
+def has_fixed(m: Machine, i: int) -> Any:
+    """The CPU has fixed counter i."""
+    return m.const(i, 8).ult(m.get("config.host_fixed"))
+
+
+def capability(m: Machine, bit: int) -> Any:
+    """The CPU enumerates a bit of PERF_CAPABILITIES."""
+    return m.get("config.host_pdcm") & _bit(m.get("config.host_perf_cap"), bit)
+
+
+def has_metrics(m: Machine) -> Any:
+    """The CPU has PERF_METRICS."""
+    return capability(m, msr.CAP_PERF_METRICS)
+
+
+def _bit(value: Any, bit: int) -> Any:
+    return value.extract(bit, bit).eq(1)
+
+
+def _up_to(m: Machine, count: Any) -> Any:
+    """A mask of the `count` (8 bits) lowest bits."""
+    return (m.const(1, 64) << count.zext(64)) - 1
+
+
+def limits(m: Machine) -> None:
+    """Assume a configuration that exists and compute the masks that follow from it."""
+    gp, fixed = m.get("config.host_gp"), m.get("config.host_fixed")
+    metrics = has_metrics(m)
+    m.assume(gp.ne(0) & gp.ule(size(m, "gp")) & fixed.ule(size(m, "fixed")))
+    for width in (m.get("config.host_gp_width"), m.get("config.host_fixed_width")):
+        m.assume(m.const(32, 8).ule(width) & width.ule(48))
+    # PERF_METRICS belongs to fixed counter 3 (H2)
+    m.assume(~metrics | m.const(4, 8).ule(fixed))
+    m.assume(m.get("param.fixed3_write").ult(len(FIXED3_WRITE)))
+    none = m.const(0, 64)
+    count_bits = _up_to(m, gp) | (_up_to(m, fixed) << FIXED_BASE)
+    ctrl = count_bits | m.ite(metrics, m.const(1 << METRICS_BIT, 64), none)
+    m.set("limit.gp", _up_to(m, m.get("config.host_gp_width")))
+    m.set("limit.fixed", _up_to(m, m.get("config.host_fixed_width")))
+    m.set("limit.ctrl", ctrl)
+    m.set("limit.status", ctrl | EVENT_BITS)
+    wide = m.ite(m.get("config.host_metrics_64"), ~none, m.const(0xFFFFFFFF, 64))
+    m.set("limit.metrics", m.ite(metrics, wide, none))
+
+
+def limit(m: Machine, cell: str) -> Any:
+    """The bits that a register can hold on this CPU (64 bits)."""
+    if cell in (GLOBAL_CTRL, GLOBAL_STATUS, PERF_METRICS):
+        mask = {GLOBAL_CTRL: "ctrl", GLOBAL_STATUS: "status", PERF_METRICS: "metrics"}[cell]
+        return m.get(f"limit.{mask}")
+    index = int(cell[cell.index("[") + 1 : -1]) if "[" in cell else 0
+    if cell == pmc(index):
+        return m.ite(has_gp(m, index), m.get("limit.gp"), m.const(0, 64))
+    if cell == fixed_ctr(index):
+        return m.ite(has_fixed(m, index), m.get("limit.fixed"), m.const(0, 64))
+    if cell == evtsel(index):
+        return m.ite(has_gp(m, index), ~m.const(0, 64), m.const(0, 64))
+    return ~m.const(0, 64)
+
+
+def limited(m: Machine) -> list[str]:
+    """The cells of registers whose values are limited."""
+    selectors = [evtsel(i) for i in range(size(m, "gp"))]
+    return [*counters(m), *selectors, GLOBAL_CTRL, GLOBAL_STATUS, PERF_METRICS]
+
+
+def legal(m: Machine) -> Any:
+    """The registers hold values that this CPU can hold."""
+    ok = m.flag(True)
+    for cell in limited(m):
+        ok = ok & (m.get(cell) & ~limit(m, cell)).eq(0)
+    return ok
+
+
+# Counting (H9, H10) ---------------------------------------------------------------------------
+
+
+def selected(m: Machine, cell: str) -> Any:
+    """The local enable of a counter: its selector's or its part of FIXED_CTR_CTRL."""
+    index = int(cell[cell.index("[") + 1 : -1])
+    if cell == pmc(index):
+        selector = m.get(evtsel(index))
+        return _bit(selector, 22) & (selector & EVTSEL_PRIVILEGE).nonzero()
+    return m.get(FIXED_CTR_CTRL).extract(4 * index + 1, 4 * index).nonzero()
+
+
+def position(cell: str) -> int:
+    """The bit of a counter, or of PERF_METRICS, in GLOBAL_CTRL and GLOBAL_STATUS."""
+    if cell == PERF_METRICS:
+        return METRICS_BIT
+    index = int(cell[cell.index("[") + 1 : -1])
+    return index if cell == pmc(index) else FIXED_BASE + index
+
+
+def counts(m: Machine, cell: str) -> Any:
+    """The counter, or PERF_METRICS, advances now."""
+    ctrl = m.get(GLOBAL_CTRL)
+    if cell == PERF_METRICS:
+        return counts(m, fixed_ctr(3)) & _bit(ctrl, METRICS_BIT)
+    return _bit(ctrl, position(cell)) & selected(m, cell)
+
+
+def counting(m: Machine) -> list[tuple[str, Any]]:
+    """Which counters, and PERF_METRICS, advance now: (cell, flag)."""
+    return [(cell, counts(m, cell)) for cell in (*counters(m), PERF_METRICS)]
+
+
+def advance(m: Machine, *affected: str) -> None:
+    """These registers may have advanced since they were last looked at, by any amount."""
+    if known(m.get(GLOBAL_CTRL)) == 0:
+        return
+    for cell in affected:
+        # An input of 0 means that nothing happened.
+        with m.when(counts(m, cell)):
+            m.set(cell, m.get(cell) ^ (m.fresh(f"advance/{cell}", 64) & limit(m, cell)))
+
+
+def _overflow(m: Machine) -> None:
+    """Counters that advance may have overflowed."""
+    ctrl = m.get(GLOBAL_CTRL)
+    if known(ctrl) == 0:
+        return
+    m.set(GLOBAL_STATUS, m.get(GLOBAL_STATUS) | (m.fresh("overflow", 64) & ctrl))
+
+
+# WRMSR ----------------------------------------------------------------------------------------
+
+
+def write_msr(m: Machine, number: Any, value: Any) -> None:
+    """WRMSR of a 64-bit value to the MSR `number` (32 bits); a faulting write is lost (H15)."""
+    numbers = msr.table(size(m, "gp"), size(m, "fixed"))
+    constant = known(number)
+    if constant is not None and constant in numbers:
+        _write(m, *numbers[constant], value)
+        return
+    other = m.flag(True)
+    for candidate, (kind, index) in numbers.items():
+        other = other & number.ne(candidate)
+        if constant is None:
+            with m.when(number.eq(candidate)):
+                _write(m, kind, index, value)
+    with m.when(other):
+        m.not_understood("WRMSR", "the MSR is not part of this hardware model")
+
+
+def _store(m: Machine, cell: str, ok: Any, value: Any, raw: Any, note: str = "") -> None:
+    """Write a register where the instruction does not fault."""
+    before = m.get(cell)
+    with m.when(ok):
+        m.emit("WRMSR", cell, before, value, note)
+        m.set(cell, value)
+    with m.when(~ok):
+        m.emit("#GP", cell, before, raw, f"WRMSR faults{', ' + note if note else ''}")
+
+
+def _fits(m: Machine, cell: str, value: Any) -> Any:
+    return (value & ~limit(m, cell)).eq(0)
+
+
+def _write(m: Machine, kind: str, index: int, value: Any) -> None:
+    if kind == "PERFCTR":
+        cell = pmc(index)
+        stored = value.extract(31, 0).sext(64) & limit(m, cell)
+        _store(m, cell, has_gp(m, index), stored, value, "legacy alias")
+    elif kind == "PMC":
+        cell = pmc(index)
+        ok = has_gp(m, index) & capability(m, msr.CAP_FW_WRITES) & _fits(m, cell, value)
+        _store(m, cell, ok, value, value)
+    elif kind == "FIXED_CTR":
+        _write_fixed(m, index, value)
+    elif kind == "EVTSEL":
+        advance(m, pmc(index))
+        _store(m, evtsel(index), has_gp(m, index), value, value)
+    elif kind == "FIXED_CTR_CTRL":
+        fixed = [fixed_ctr(i) for i in range(size(m, "fixed"))]
+        advance(m, *fixed, PERF_METRICS)
+        _store(m, FIXED_CTR_CTRL, m.flag(True), value, value)
+    elif kind == "GLOBAL_CTRL":
+        advance(m, *counters(m), PERF_METRICS)
+        _overflow(m)
+        _store(m, GLOBAL_CTRL, _fits(m, GLOBAL_CTRL, value), value, value)
+    elif kind in ("STATUS_RESET", "STATUS_SET"):
+        _overflow(m)
+        status = m.get(GLOBAL_STATUS)
+        after = status & ~value if kind == "STATUS_RESET" else status | value
+        note = f"GLOBAL_{kind}"
+        _store(m, GLOBAL_STATUS, _fits(m, GLOBAL_STATUS, value), after, value, note)
+    elif kind == "PERF_METRICS":
+        ignored = m.get("param.metrics_reserved").eq(METRICS_RESERVED.index("ignore"))
+        ok = has_metrics(m) & (ignored | _fits(m, PERF_METRICS, value))
+        _store(m, PERF_METRICS, ok, value & limit(m, PERF_METRICS), value)
+    else:
+        # GLOBAL_STATUS (H8) and PERF_CAPABILITIES are read-only.
+        cell = GLOBAL_STATUS if kind == "GLOBAL_STATUS" else "config.host_perf_cap"
+        _store(m, cell, m.flag(False), value, value, "read-only")
+
+
+def _write_fixed(m: Machine, index: int, value: Any) -> None:
+    cell = fixed_ctr(index)
+    ok = has_fixed(m, index) & _fits(m, cell, value)
+    _store(m, cell, ok, value, value)
+    if index == 3:
+        with m.when(ok):
+            fixed3_effect(m)
+
+
+def fixed3_effect(m: Machine) -> None:
+    """What a write of fixed counter 3 does to PERF_METRICS (H3): a parameter."""
+    before, mode = m.get(PERF_METRICS), m.get("param.fixed3_write")
+    undefined = m.fresh("undefined/PERF_METRICS", 64) & limit(m, PERF_METRICS)
+    cleared = mode.eq(FIXED3_WRITE.index("clear"))
+    havoc = mode.eq(FIXED3_WRITE.index("havoc"))
+    after = m.ite(havoc, undefined, m.ite(cleared, m.const(0, 64), before))
+    with m.when(after.ne(before)):
+        m.emit("effect", PERF_METRICS, before, after, "of the write to fixed counter 3")
+    m.set(PERF_METRICS, after)
+
+
+# RDMSR and RDPMC ------------------------------------------------------------------------------
+
+
+def read_msr(m: Machine, number: Any) -> Any:
+    """RDMSR of the MSR `number` (32 bits): its 64-bit value."""
+    numbers = msr.table(size(m, "gp"), size(m, "fixed"))
+    constant = known(number)
+    if constant is not None and constant in numbers:
+        return _read(m, *numbers[constant])
+    value = m.fresh("undefined/RDMSR", 64)
+    other = m.flag(True)
+    for candidate, (kind, index) in numbers.items():
+        other = other & number.ne(candidate)
+        if constant is None:
+            with m.when(number.eq(candidate)):
+                found = _read(m, kind, index)
+            value = m.ite(number.eq(candidate), found, value)
+    with m.when(other):
+        m.not_understood("RDMSR", "the MSR is not part of this hardware model")
+    return value
+
+
+def _read(m: Machine, kind: str, index: int) -> Any:
+    if kind == "PERF_CAPABILITIES":
+        value = m.get("config.host_perf_cap")
+        m.emit("RDMSR", kind, value, value)
+        return value
+    if kind in ("STATUS_RESET", "STATUS_SET"):
+        return m.const(0, 64)
+    cell = {"PERFCTR": pmc(index), "PMC": pmc(index), "EVTSEL": evtsel(index)}.get(kind)
+    if cell is None:
+        cell = fixed_ctr(index) if kind == "FIXED_CTR" else f"hw.{kind}"
+    if cell in (*counters(m), PERF_METRICS):
+        advance(m, cell)
+    elif cell == GLOBAL_STATUS:
+        _overflow(m)
+    value = m.get(cell)
+    m.emit("RDMSR", cell, value, value)
+    return value
+
+
+def read_pmc(m: Machine, ecx: Any) -> Any:
+    """RDPMC of `ecx` (32 bits) by the kernel, at CPL 0: a 64-bit value (H5, H6).
+
+    A faulting one has no fix-up (H15): it emits `#GP`; its value is the absent register's 0.
+    """
+    places = {i: pmc(i) for i in range(size(m, "gp"))}
+    places |= {RDPMC_FIXED | i: fixed_ctr(i) for i in range(size(m, "fixed"))}
+    places[RDPMC_METRICS] = PERF_METRICS
+    constant = known(ecx)
+    if constant is not None and constant in places:
+        return _read_pmc(m, places[constant])
+    value = m.const(0, 64)
+    other = m.flag(True)
+    for candidate, cell in places.items():
+        other = other & ecx.ne(candidate)
+        if constant is None:
+            with m.when(ecx.eq(candidate)):
+                found = _read_pmc(m, cell)
+            value = m.ite(ecx.eq(candidate), found, value)
+    with m.when(other):
+        m.emit("#GP", "RDPMC", value, value, "no such counter")
+    return value
+
+
+def _read_pmc(m: Machine, cell: str) -> Any:
+    advance(m, cell)
+    value = m.get(cell)
+    if cell == PERF_METRICS:
+        exists = has_metrics(m)
+    else:
+        index = int(cell[cell.index("[") + 1 : -1])
+        exists = has_gp(m, index) if cell == pmc(index) else has_fixed(m, index)
+    m.emit("RDPMC", cell, value, value)
+    with m.when(~exists):
+        m.emit("#GP", cell, value, value, "RDPMC faults: no such counter")
+    if cell == PERF_METRICS:
+        acts = m.get("param.metrics_clear_cpl0").eq(METRICS_CLEAR_CPL0.index("1"))
+        with m.when(exists & acts & metrics_clear(m)):
+            for cleared in (PERF_METRICS, fixed_ctr(3)):
+                m.emit("effect", cleared, m.get(cleared), m.const(0, 64), "RDPMC metrics-clear")
+                m.set(cleared, m.const(0, 64))
+    return value
+
+
+def metrics_clear(m: Machine) -> Any:
+    """RDPMC of PERF_METRICS clears it and fixed counter 3 after the read (H6)."""
+    enabled = _bit(m.get(FIXED_CTR_CTRL), METRICS_CLEAR_BIT)
+    return capability(m, msr.CAP_METRICS_CLEAR) & has_metrics(m) & enabled

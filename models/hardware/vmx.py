@@ -1,0 +1,65 @@
+"""VM-entry and VM-exit as far as they switch GLOBAL_CTRL (facts H7, H12; SDM, high).
+
+Cells: vmcs.guest_global_ctrl and vmcs.host_global_ctrl (64 bits), the control words
+vmcs.entry_controls, vmcs.exit_controls and vmcs.exec_controls (32 bits), and the truth value
+run.entered: the guest ran in this cycle.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from models.hardware import intel_pmu
+from verify.ir.machine import Machine
+
+GUEST_GLOBAL_CTRL = 0x2808
+HOST_GLOBAL_CTRL = 0x2C04
+ENTRY_LOAD_GLOBAL_CTRL = 1 << 13
+EXIT_LOAD_GLOBAL_CTRL = 1 << 12
+EXIT_SAVE_GLOBAL_CTRL = 1 << 30
+RDPMC_EXITING = 1 << 11
+
+CELLS = {
+    "vmcs.guest_global_ctrl": 64,
+    "vmcs.host_global_ctrl": 64,
+    "vmcs.entry_controls": 32,
+    "vmcs.exit_controls": 32,
+    "vmcs.exec_controls": 32,
+    "run.entered": 0,
+}
+
+
+def rdpmc_exits(m: Machine) -> Any:
+    """RDPMC by the guest is intercepted."""
+    return (m.get("vmcs.exec_controls") & RDPMC_EXITING).nonzero()
+
+
+def enter(m: Machine) -> None:
+    """VM-entry: loads GLOBAL_CTRL, or fails when the field has an illegal bit (H12).
+
+    KVM may also decide at the last moment not to enter; put runs all the same.
+    """
+    before, field = m.get(intel_pmu.GLOBAL_CTRL), m.get("vmcs.guest_global_ctrl")
+    loads = (m.get("vmcs.entry_controls") & ENTRY_LOAD_GLOBAL_CTRL).nonzero()
+    illegal = (field & ~intel_pmu.limit(m, intel_pmu.GLOBAL_CTRL)).nonzero()
+    fails = loads & illegal
+    entered = ~fails & ~m.fresh("entry-skipped", 0)
+    with m.when(fails):
+        m.emit("VM-entry-failed", intel_pmu.GLOBAL_CTRL, before, field, "illegal GLOBAL_CTRL")
+    with m.when(entered & loads):
+        m.emit("VM-entry", intel_pmu.GLOBAL_CTRL, before, field, "from the VMCS guest field")
+        m.set(intel_pmu.GLOBAL_CTRL, field)
+    m.set("run.entered", entered)
+
+
+def leave(m: Machine) -> Any:
+    """VM-exit: saves GLOBAL_CTRL to the VMCS and loads the host field, each where its control
+    is set. The value that the guest left, for the MSR-store area."""
+    controls, value = m.get("vmcs.exit_controls"), m.get(intel_pmu.GLOBAL_CTRL)
+    host = m.get("vmcs.host_global_ctrl")
+    with m.when((controls & EXIT_SAVE_GLOBAL_CTRL).nonzero()):
+        m.set("vmcs.guest_global_ctrl", value)
+    with m.when((controls & EXIT_LOAD_GLOBAL_CTRL).nonzero()):
+        m.emit("VM-exit", intel_pmu.GLOBAL_CTRL, value, host, "from the VMCS host field")
+        m.set(intel_pmu.GLOBAL_CTRL, host)
+    return value

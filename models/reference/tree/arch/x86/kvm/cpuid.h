@@ -1,0 +1,13 @@
+#ifndef ARCH_X86_KVM_CPUID_H
+#define ARCH_X86_KVM_CPUID_H
+
+#include <linux/kvm_host.h>
+#include <uapi/asm/kvm.h>
+#include <asm/cpufeatures.h>
+
+struct kvm_cpuid_entry2 *kvm_find_cpuid_entry(struct kvm_vcpu *vcpu, u32 function);
+
+/* Both the guest's CPUID and KVM have the feature. */
+bool guest_cpu_cap_has(struct kvm_vcpu *vcpu, unsigned int x86_feature);
+
+#endif

@@ -1,0 +1,339 @@
+/*
+ * The part of the PMU that does not depend on the vendor. Written for msrproof: the interfaces are
+ * those of Linux 7.3, the text is not.
+ */
+#include <linux/perf_event.h>
+#include "cpuid.h"
+#include "lapic.h"
+#include "pmu.h"
+#include "x86.h"
+
+/* All that the CPU has, which may be more than KVM can handle. */
+static struct x86_pmu_capability kvm_host_pmu;
+
+/* All that a guest can have. */
+struct x86_pmu_capability kvm_pmu_cap;
+
+bool enable_pmu = true;
+bool enable_mediated_pmu;
+
+static struct kvm_pmu_ops kvm_pmu_ops;
+
+void kvm_pmu_ops_update(const struct kvm_pmu_ops *pmu_ops)
+{
+	memcpy(&kvm_pmu_ops, pmu_ops, sizeof(kvm_pmu_ops));
+}
+
+void kvm_init_pmu_capability(struct kvm_pmu_ops *pmu_ops)
+{
+	perf_get_x86_pmu_capability(&kvm_host_pmu);
+
+	if (!kvm_host_pmu.version || kvm_host_pmu.num_counters_gp < pmu_ops->MIN_NR_GP_COUNTERS)
+		enable_pmu = false;
+
+	if (enable_mediated_pmu) {
+		if (!enable_pmu || !kvm_host_pmu.mediated)
+			enable_mediated_pmu = false;
+		else if (!pmu_ops->is_mediated_pmu_supported(&kvm_host_pmu))
+			enable_mediated_pmu = false;
+	}
+
+	if (!enable_pmu) {
+		memset(&kvm_pmu_cap, 0, sizeof(kvm_pmu_cap));
+		return;
+	}
+
+	memcpy(&kvm_pmu_cap, &kvm_host_pmu, sizeof(kvm_pmu_cap));
+	if (kvm_pmu_cap.version > 2)
+		kvm_pmu_cap.version = 2;
+	if (kvm_pmu_cap.num_counters_gp > pmu_ops->MAX_NR_GP_COUNTERS)
+		kvm_pmu_cap.num_counters_gp = pmu_ops->MAX_NR_GP_COUNTERS;
+	if (kvm_pmu_cap.num_counters_fixed > KVM_MAX_NR_FIXED_COUNTERS)
+		kvm_pmu_cap.num_counters_fixed = KVM_MAX_NR_FIXED_COUNTERS;
+}
+
+void pmc_write_counter(struct kvm_pmc *pmc, u64 val)
+{
+	pmc->counter = val & pmc_bitmask(pmc);
+}
+
+static void kvm_pmu_reset(struct kvm_vcpu *vcpu)
+{
+	struct kvm_pmu *pmu = vcpu_to_pmu(vcpu);
+	u32 i;
+
+	for (i = 0; i < KVM_MAX_NR_GP_COUNTERS; i++) {
+		pmu->gp_counters[i].counter = 0;
+		pmu->gp_counters[i].eventsel = 0;
+		pmu->gp_counters[i].eventsel_hw = 0;
+	}
+	for (i = 0; i < KVM_MAX_NR_FIXED_COUNTERS; i++)
+		pmu->fixed_counters[i].counter = 0;
+
+	pmu->fixed_ctr_ctrl = 0;
+	pmu->fixed_ctr_ctrl_hw = 0;
+	pmu->global_ctrl = 0;
+	pmu->global_status = 0;
+	pmu->reprogram_pmi[0] = 0;
+
+	kvm_pmu_call(reset)(vcpu);
+}
+
+/* Userspace has described the guest's PMU (CPUID, capabilities): build it, in its reset state. */
+void kvm_pmu_refresh(struct kvm_vcpu *vcpu)
+{
+	struct kvm_pmu *pmu = vcpu_to_pmu(vcpu);
+	u64 gp_mask, fixed_mask;
+
+	if (KVM_BUG_ON(!kvm_can_set_cpuid_and_feature_msrs(vcpu), vcpu->kvm))
+		return;
+
+	kvm_pmu_reset(vcpu);
+
+	/* Nothing is there until the vendor says so. */
+	pmu->version = 0;
+	pmu->nr_arch_gp_counters = 0;
+	pmu->nr_arch_fixed_counters = 0;
+	pmu->counter_bitmask[KVM_PMC_GP] = 0;
+	pmu->counter_bitmask[KVM_PMC_FIXED] = 0;
+	pmu->fixed_ctr_ctrl_rsvd = ~0ULL;
+	pmu->global_ctrl_rsvd = ~0ULL;
+	pmu->global_status_rsvd = ~0ULL;
+	/* Bits 63:32 and AnyThread. */
+	pmu->reserved_bits = ~0xffffffffULL | BIT_ULL(21);
+	pmu->all_valid_pmc_idx[0] = 0;
+
+	if (!vcpu->kvm->arch.enable_pmu)
+		return;
+
+	kvm_pmu_call(refresh)(vcpu);
+
+	gp_mask = BIT_ULL(pmu->nr_arch_gp_counters) - 1;
+	fixed_mask = BIT_ULL(pmu->nr_arch_fixed_counters) - 1;
+	pmu->all_valid_pmc_idx[0] = gp_mask | (fixed_mask << KVM_FIXED_PMC_BASE_IDX);
+
+	/* CPUs come out of reset with the general-purpose counters on in GLOBAL_CTRL. */
+	if (kvm_pmu_has_perf_global_ctrl(pmu) || kvm_vcpu_has_mediated_pmu(vcpu))
+		pmu->global_ctrl = gp_mask;
+
+	if (kvm_vcpu_has_mediated_pmu(vcpu))
+		kvm_pmu_call(write_global_ctrl)(pmu->global_ctrl);
+}
+
+void kvm_pmu_init(struct kvm_vcpu *vcpu)
+{
+	struct kvm_pmu *pmu = vcpu_to_pmu(vcpu);
+
+	memset(pmu, 0, sizeof(*pmu));
+	kvm_pmu_call(init)(vcpu);
+}
+
+bool kvm_pmu_is_valid_msr(struct kvm_vcpu *vcpu, u32 msr)
+{
+	if (kvm_pmu_call(msr_idx_to_pmc)(vcpu, msr))
+		return true;
+
+	return kvm_pmu_call(is_valid_msr)(vcpu, msr);
+}
+
+/* Returns 0, or 1 when the access faults. */
+int kvm_pmu_get_msr(struct kvm_vcpu *vcpu, struct msr_data *msr_info)
+{
+	struct kvm_pmu *pmu = vcpu_to_pmu(vcpu);
+
+	switch (msr_info->index) {
+	case MSR_CORE_PERF_GLOBAL_CTRL:
+		msr_info->data = pmu->global_ctrl;
+		return 0;
+	case MSR_CORE_PERF_GLOBAL_STATUS:
+		msr_info->data = pmu->global_status;
+		return 0;
+	case MSR_CORE_PERF_GLOBAL_OVF_CTRL:
+		msr_info->data = 0;
+		return 0;
+	}
+
+	return kvm_pmu_call(get_msr)(vcpu, msr_info);
+}
+
+static int set_global_ctrl(struct kvm_vcpu *vcpu, u64 data)
+{
+	struct kvm_pmu *pmu = vcpu_to_pmu(vcpu);
+
+	if (!kvm_valid_perf_global_ctrl(pmu, data))
+		return 1;
+
+	pmu->global_ctrl = data;
+	/* Always: there may be another VMCS by now, which has not seen this value yet. */
+	if (kvm_vcpu_has_mediated_pmu(vcpu))
+		kvm_pmu_call(write_global_ctrl)(data);
+
+	return 0;
+}
+
+/* Returns 0, or 1 when the access faults. */
+int kvm_pmu_set_msr(struct kvm_vcpu *vcpu, struct msr_data *msr_info)
+{
+	struct kvm_pmu *pmu = vcpu_to_pmu(vcpu);
+	bool from_host = msr_info->host_initiated;
+	u64 data = msr_info->data;
+
+	switch (msr_info->index) {
+	case MSR_CORE_PERF_GLOBAL_CTRL:
+		return set_global_ctrl(vcpu, data);
+	case MSR_CORE_PERF_GLOBAL_STATUS:
+		/* Guests may not write it; userspace restores it after a migration. */
+		if (!from_host || (data & pmu->global_status_rsvd))
+			return 1;
+		pmu->global_status = data;
+		return 0;
+	case MSR_CORE_PERF_GLOBAL_OVF_CTRL:
+		if (data & pmu->global_status_rsvd)
+			return 1;
+		/* Userspace writes back the 0 that it has read. */
+		if (!from_host)
+			pmu->global_status &= ~data;
+		return 0;
+	}
+
+	return kvm_pmu_call(set_msr)(vcpu, msr_info);
+}
+
+static bool kvm_need_any_pmc_intercept(struct kvm_vcpu *vcpu)
+{
+	struct kvm_pmu *pmu = vcpu_to_pmu(vcpu);
+
+	if (!kvm_vcpu_has_mediated_pmu(vcpu))
+		return true;
+
+	/* A counter of the CPU that the guest has not got must stay out of reach. */
+	if (pmu->nr_arch_gp_counters != kvm_host_pmu.num_counters_gp)
+		return true;
+
+	return pmu->nr_arch_fixed_counters != kvm_host_pmu.num_counters_fixed;
+}
+
+bool kvm_need_perf_global_ctrl_intercept(struct kvm_vcpu *vcpu)
+{
+	if (kvm_need_any_pmc_intercept(vcpu))
+		return true;
+
+	return !kvm_pmu_has_perf_global_ctrl(vcpu_to_pmu(vcpu));
+}
+
+bool kvm_need_rdpmc_intercept(struct kvm_vcpu *vcpu)
+{
+	struct kvm_pmu *pmu = vcpu_to_pmu(vcpu);
+
+	/* The backdoor's pseudo counters exist only in software. */
+	if (enable_vmware_backdoor)
+		return true;
+
+	if (kvm_need_any_pmc_intercept(vcpu))
+		return true;
+
+	/* RDPMC of the CPU returns the CPU's widths. */
+	if (pmu->counter_bitmask[KVM_PMC_GP] != BIT_ULL(kvm_host_pmu.bit_width_gp) - 1)
+		return true;
+
+	return pmu->counter_bitmask[KVM_PMC_FIXED] != BIT_ULL(kvm_host_pmu.bit_width_fixed) - 1;
+}
+
+static u32 gp_counter_msr(u32 idx)
+{
+	return kvm_pmu_ops.GP_COUNTER_BASE + kvm_pmu_ops.MSR_STRIDE * idx;
+}
+
+static u32 gp_eventsel_msr(u32 idx)
+{
+	return kvm_pmu_ops.GP_EVENTSEL_BASE + kvm_pmu_ops.MSR_STRIDE * idx;
+}
+
+static u32 fixed_counter_msr(u32 idx)
+{
+	return kvm_pmu_ops.FIXED_COUNTER_BASE + kvm_pmu_ops.MSR_STRIDE * idx;
+}
+
+static void kvm_pmu_load_guest_pmcs(struct kvm_vcpu *vcpu)
+{
+	struct kvm_pmu *pmu = vcpu_to_pmu(vcpu);
+	u64 value;
+	u32 i;
+
+	/* A WRMSR costs much more than an RDPMC, and many counters are 0 on both sides. */
+	for (i = 0; i < pmu->nr_arch_gp_counters; i++) {
+		wrmsrq(gp_eventsel_msr(i), pmu->gp_counters[i].eventsel_hw);
+
+		value = pmu->gp_counters[i].counter;
+		if (rdpmc(i) != value)
+			wrmsrq(gp_counter_msr(i), value);
+	}
+
+	for (i = 0; i < pmu->nr_arch_fixed_counters; i++) {
+		value = pmu->fixed_counters[i].counter;
+		if (rdpmc(INTEL_PMC_FIXED_RDPMC_BASE | i) != value)
+			wrmsrq(fixed_counter_msr(i), value);
+	}
+}
+
+static void kvm_pmu_put_guest_pmcs(struct kvm_vcpu *vcpu)
+{
+	struct kvm_pmu *pmu = vcpu_to_pmu(vcpu);
+	u64 value;
+	u32 i;
+
+	for (i = 0; i < pmu->nr_arch_gp_counters; i++) {
+		if (pmu->gp_counters[i].eventsel_hw)
+			wrmsrq(gp_eventsel_msr(i), 0);
+
+		value = rdpmc(i);
+		pmu->gp_counters[i].counter = value;
+		if (value)
+			wrmsrq(gp_counter_msr(i), 0);
+	}
+
+	for (i = 0; i < pmu->nr_arch_fixed_counters; i++) {
+		value = rdpmc(INTEL_PMC_FIXED_RDPMC_BASE | i);
+		pmu->fixed_counters[i].counter = value;
+		if (value)
+			wrmsrq(fixed_counter_msr(i), 0);
+	}
+}
+
+/* The guest gets the PMU. Interrupts are off from here until it is put. */
+void kvm_mediated_pmu_load(struct kvm_vcpu *vcpu)
+{
+	if (!kvm_vcpu_has_mediated_pmu(vcpu))
+		return;
+	if (KVM_BUG_ON(!lapic_in_kernel(vcpu), vcpu->kvm))
+		return;
+
+	lockdep_assert_irqs_disabled();
+	perf_load_guest_context();
+
+	/* perf has turned its counters off one by one, not the unit. VM-entry turns it on. */
+	wrmsrq(kvm_pmu_ops.PERF_GLOBAL_CTRL, 0);
+
+	perf_load_guest_lvtpc(kvm_lapic_get_reg(vcpu->arch.apic, APIC_LVTPC));
+
+	kvm_pmu_load_guest_pmcs(vcpu);
+	kvm_pmu_call(mediated_load)(vcpu);
+}
+
+/* The host gets the PMU back, with no trace of the guest in it. */
+void kvm_mediated_pmu_put(struct kvm_vcpu *vcpu)
+{
+	if (!kvm_vcpu_has_mediated_pmu(vcpu))
+		return;
+	if (KVM_BUG_ON(!lapic_in_kernel(vcpu), vcpu->kvm))
+		return;
+
+	lockdep_assert_irqs_disabled();
+
+	/* VM-exit has cleared GLOBAL_CTRL: nothing counts any more. */
+	kvm_pmu_call(mediated_put)(vcpu);
+	kvm_pmu_put_guest_pmcs(vcpu);
+
+	perf_put_guest_lvtpc();
+	perf_put_guest_context();
+}

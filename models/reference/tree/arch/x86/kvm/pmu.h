@@ -1,0 +1,123 @@
+#ifndef __KVM_X86_PMU_H
+#define __KVM_X86_PMU_H
+
+#include <linux/kvm_host.h>
+#include <asm/kvm_host.h>
+#include <asm/msr-index.h>
+
+#define vcpu_to_pmu(vcpu)	(&(vcpu)->arch.pmu)
+#define pmc_to_pmu(pmc)		vcpu_to_pmu((pmc)->vcpu)
+
+/* Bit number of fixed counter 0 in GLOBAL_CTRL, GLOBAL_STATUS and KVM's bitmaps. */
+#define KVM_FIXED_PMC_BASE_IDX	INTEL_PMC_IDX_FIXED
+
+/* What a vendor does in its own way. */
+struct kvm_pmu_ops {
+	struct kvm_pmc *(*msr_idx_to_pmc)(struct kvm_vcpu *vcpu, u32 msr);
+	bool (*is_valid_msr)(struct kvm_vcpu *vcpu, u32 msr);
+	int (*get_msr)(struct kvm_vcpu *vcpu, struct msr_data *msr_info);
+	int (*set_msr)(struct kvm_vcpu *vcpu, struct msr_data *msr_info);
+	void (*refresh)(struct kvm_vcpu *vcpu);
+	void (*init)(struct kvm_vcpu *vcpu);
+	void (*reset)(struct kvm_vcpu *vcpu);
+
+	bool (*is_mediated_pmu_supported)(struct x86_pmu_capability *host_pmu);
+	void (*mediated_load)(struct kvm_vcpu *vcpu);
+	void (*mediated_put)(struct kvm_vcpu *vcpu);
+	void (*write_global_ctrl)(u64 global_ctrl);
+
+	const u64 EVENTSEL_EVENT;
+	const int MAX_NR_GP_COUNTERS;
+	const int MIN_NR_GP_COUNTERS;
+
+	const u32 PERF_GLOBAL_CTRL;
+	const u32 GP_EVENTSEL_BASE;
+	const u32 GP_COUNTER_BASE;
+	const u32 FIXED_COUNTER_BASE;
+	const u32 MSR_STRIDE;
+};
+
+#define kvm_pmu_call(func)	kvm_pmu_ops.func
+
+extern bool enable_pmu;
+extern bool enable_mediated_pmu;
+extern struct x86_pmu_capability kvm_pmu_cap;
+extern struct kvm_pmu_ops intel_pmu_ops;
+
+/* KVM shows the global registers from version 2 of the architecture on. */
+static inline bool kvm_pmu_has_perf_global_ctrl(struct kvm_pmu *pmu)
+{
+	return pmu->version >= 2;
+}
+
+/* The guest has a PMU and, while it runs, owns the real one. */
+static inline bool kvm_vcpu_has_mediated_pmu(struct kvm_vcpu *vcpu)
+{
+	if (!enable_mediated_pmu)
+		return false;
+
+	return vcpu_to_pmu(vcpu)->version != 0;
+}
+
+static inline bool kvm_valid_perf_global_ctrl(struct kvm_pmu *pmu, u64 data)
+{
+	return (data & pmu->global_ctrl_rsvd) == 0;
+}
+
+static inline u64 pmc_bitmask(struct kvm_pmc *pmc)
+{
+	return pmc_to_pmu(pmc)->counter_bitmask[pmc->type];
+}
+
+static inline u64 pmc_read_counter(struct kvm_pmc *pmc)
+{
+	return pmc->counter & pmc_bitmask(pmc);
+}
+
+/* The counter, or selector, at base + index; NULL when the guest has none of that index. */
+static inline struct kvm_pmc *get_gp_pmc(struct kvm_pmu *pmu, u32 msr, u32 base)
+{
+	u32 index = msr - base;
+
+	if (index >= pmu->nr_arch_gp_counters)
+		return NULL;
+
+	return &pmu->gp_counters[index];
+}
+
+static inline struct kvm_pmc *get_fixed_pmc(struct kvm_pmu *pmu, u32 msr)
+{
+	u32 index = msr - MSR_CORE_PERF_FIXED_CTR0;
+
+	if (index >= pmu->nr_arch_fixed_counters)
+		return NULL;
+
+	return &pmu->fixed_counters[index];
+}
+
+/* Have the event filter look at the counter again before the guest runs on. */
+static inline void kvm_pmu_request_counter_reprogram(struct kvm_pmc *pmc)
+{
+	set_bit(pmc->idx, pmc_to_pmu(pmc)->reprogram_pmi);
+	kvm_make_request(KVM_REQ_PMU, pmc->vcpu);
+}
+
+void pmc_write_counter(struct kvm_pmc *pmc, u64 val);
+
+void kvm_pmu_ops_update(const struct kvm_pmu_ops *pmu_ops);
+void kvm_init_pmu_capability(struct kvm_pmu_ops *pmu_ops);
+
+void kvm_pmu_init(struct kvm_vcpu *vcpu);
+void kvm_pmu_refresh(struct kvm_vcpu *vcpu);
+
+bool kvm_pmu_is_valid_msr(struct kvm_vcpu *vcpu, u32 msr);
+int kvm_pmu_get_msr(struct kvm_vcpu *vcpu, struct msr_data *msr_info);
+int kvm_pmu_set_msr(struct kvm_vcpu *vcpu, struct msr_data *msr_info);
+
+bool kvm_need_perf_global_ctrl_intercept(struct kvm_vcpu *vcpu);
+bool kvm_need_rdpmc_intercept(struct kvm_vcpu *vcpu);
+
+void kvm_mediated_pmu_load(struct kvm_vcpu *vcpu);
+void kvm_mediated_pmu_put(struct kvm_vcpu *vcpu);
+
+#endif

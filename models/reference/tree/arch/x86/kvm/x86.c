@@ -1,0 +1,25 @@
+#include "pmu.h"
+#include "x86.h"
+#include "vmx/vmx.h"
+
+struct kvm_caps kvm_caps;
+
+bool enable_vmware_backdoor;
+
+/* One stay in the guest, as far as the PMU goes. Exits that need nothing re-enter at once. */
+int vcpu_enter_guest(struct kvm_vcpu *vcpu)
+{
+	int again;
+
+	local_irq_disable();
+	kvm_mediated_pmu_load(vcpu);
+
+	do {
+		again = vmx_vcpu_run(vcpu);
+	} while (again);
+
+	kvm_mediated_pmu_put(vcpu);
+	local_irq_enable();
+
+	return 1;
+}

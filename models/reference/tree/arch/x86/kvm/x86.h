@@ -1,0 +1,11 @@
+#ifndef ARCH_X86_KVM_X86_H
+#define ARCH_X86_KVM_X86_H
+
+#include <linux/kvm_host.h>
+
+extern bool enable_vmware_backdoor;
+
+bool kvm_can_set_cpuid_and_feature_msrs(struct kvm_vcpu *vcpu);
+int vcpu_enter_guest(struct kvm_vcpu *vcpu);
+
+#endif

@@ -1,0 +1,107 @@
+"""A made-up report with one of everything, for the tests of printers and command line."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from verify.result import (
+    Cause,
+    FailedHunk,
+    Input,
+    NotUnderstood,
+    PatchSummary,
+    Report,
+    Result,
+    Trace,
+    TraceStep,
+    Violation,
+)
+from verify.target import Assumption
+
+STEPS = (
+    TraceStep("guest", None, None, None, None, "set", "BLUE", 0, 0xFFFF_FFFF_FFFF_FFFF),
+    TraceStep(
+        "load",
+        "lamp/load.c",
+        12,
+        "lamp_load",
+        "\tset_lamp(BLUE, lamp->blue);",
+        "WRITE",
+        "BLUE",
+        1,
+        7,
+        "",
+        "+",
+    ),
+    TraceStep(
+        "load",
+        "lamp/load.c",
+        15,
+        "lamp_load",
+        "\tset_lamp(RED, 0);",
+        "WRITE",
+        "RED",
+        0,
+        0,
+        "clears BLUE as well",
+    ),
+)
+TRACE = Trace(
+    {"room.lamps": 2, "red_write": "clear"},
+    STEPS,
+    Violation("BLUE", 7, 0, "the guest finds another colour than it left"),
+    Cause("BLUE is written before RED, and the write of RED clears it", (2, 1)),
+    True,
+)
+REFUTED = Result(
+    "restore.BLUE",
+    "restore",
+    "refuted",
+    seconds=0.1234,
+    variants={
+        "red_write": {"preserve": "proved", "clear": "refuted", "havoc": "refuted"},
+        "dimmer": {"0": "refuted", "1": "refuted"},
+    },
+    trace=TRACE,
+)
+PROVED = Result("restore.RED", "restore", "proved", seconds=0.05)
+UNKNOWN = Result("leak.room-room", "leak", "unknown", "no answer in 60 s", 60.0)
+REPORT = Report(
+    Input(
+        "linux-lamp",
+        "7.2.0",
+        "lamp",
+        {"MAX_LAMPS": "4"},
+        {"room.lamps": 2},
+        {"dimmer": "0"},
+        (
+            PatchSummary(
+                "[PATCH 1/2] Lamp: keep BLUE",
+                "<1@example.org>",
+                3,
+                (
+                    FailedHunk("lamp/dim.c", 40, "no such lines", ("restore.RED",)),
+                    FailedHunk("lamp/notes.txt", 0, "the tree has no file lamp/notes.txt"),
+                ),
+            ),
+            PatchSummary("", None, 1),
+        ),
+    ),
+    (Assumption("A1", "only one hand is at the switch"),),
+    (
+        NotUnderstood(
+            "lamp/asm.c",
+            3,
+            'asm volatile("glow");',
+            "assembler",
+            ("restore.BLUE", "restore.RED", "leak.room-room"),
+        ),
+    ),
+    (REFUTED, PROVED, UNKNOWN),
+    61.5,
+)
+
+
+def with_results(*results: Result) -> Report:
+    """The sample with these results instead."""
+    return replace(REPORT, results=results)

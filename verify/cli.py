@@ -1,0 +1,373 @@
+"""The command `msrproof`: arguments in, a report and an exit status out.
+
+Heavy parts are imported inside the commands, so that `--help` and bad input answer at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import math
+import os
+import re
+import shutil
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from verify import __version__
+from verify.errors import BadInput, InternalError
+from verify.report.plain import clean
+from verify.request import DEFAULT_TARGET, DEFAULT_TIMEOUT, Request
+
+if TYPE_CHECKING:
+    from verify.result import Report
+
+BAD_INPUT = 3
+INTERNAL_ERROR = 4
+INTERRUPTED = 130  # what a shell reports for SIGINT
+
+_NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|0|[1-9][0-9]*")
+_MACRO = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_NAME = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line (default: that of this process); the exit status is the result."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that cannot show a character gets its escape, not a traceback.
+            stream.reconfigure(errors="backslashreplace")
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return _run(words)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "msrproof"
+        return _complain(f"{error.format_message().rstrip('.')} (see {command} --help)", BAD_INPUT)
+    except (click.ClickException, BadInput) as error:
+        return _complain(str(error), BAD_INPUT)
+    except (KeyboardInterrupt, click.Abort):
+        return INTERRUPTED
+    except BrokenPipeError:
+        _silence()
+        return 0
+    except Exception as error:
+        if os.environ.get("MSRPROOF_DEBUG") == "1":
+            traceback.print_exc()
+        kind = "" if isinstance(error, InternalError) else f"{type(error).__name__}: "
+        hint = "please report it; MSRPROOF_DEBUG=1 shows where it happened"
+        return _complain(f"internal error: {kind}{error} ({hint})", INTERNAL_ERROR)
+
+
+def _run(words: list[str]) -> int:
+    # Not click's own main: that ends the process with statuses that mean verdicts here.
+    with cli.make_context("msrproof", words) as context:
+        status = cli.invoke(context)
+        sys.stdout.flush()
+        return int(status)
+
+
+def _complain(message: str, status: int) -> int:
+    with contextlib.suppress(OSError):  # nobody reads it; the status still tells
+        print(f"msrproof: {clean(message).strip()}", file=sys.stderr)
+    return status
+
+
+def _silence() -> None:
+    """Nobody reads standard output any more; let the flush at exit go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@click.group(
+    no_args_is_help=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit status: 0 all proved; 1 something refuted; 2 nothing refuted, something unknown; "
+    "3 bad input; 4 internal error.",
+)
+@click.version_option(__version__, message="msrproof %(version)s")
+def cli() -> None:
+    """From a kernel patch to a proof, or a counterexample, about what happens to the MSRs when
+    KVM switches between host and guest.
+
+    The kernel is neither built nor changed: its C is read where it lies.
+    """
+
+
+def _pairs(
+    context: click.Context, option: click.Parameter, values: tuple[str, ...]
+) -> dict[str, str]:
+    """NAME=VALUE options as a dict; a name may come again only with the same value."""
+    pairs: dict[str, str] = {}
+    name_of = option.opts[0]
+    pattern = _MACRO if name_of == "--define" else _NAME
+    for text in values:
+        name, equals, value = text.partition("=")
+        if not equals or not value.strip() or not pattern.fullmatch(name):
+            raise BadInput(f"{name_of} {text!r}: not NAME=VALUE")
+        if pairs.setdefault(name, value) != value:
+            raise BadInput(f"{name_of} {name}: given as {pairs[name]} and as {value}; keep one")
+    return pairs
+
+
+def _numbers(
+    context: click.Context, option: click.Parameter, values: tuple[str, ...]
+) -> dict[str, int]:
+    """NAME=NUMBER options as a dict."""
+    pairs = _pairs(context, option, values)
+    for name, value in pairs.items():
+        if not _NUMBER.fullmatch(value):
+            raise BadInput(f"{option.opts[0]} {name}={value}: give a number such as 4 or 0x10")
+    return {name: int(value, 0) for name, value in pairs.items()}
+
+
+def _seconds(context: click.Context, option: click.Parameter, value: float) -> float:
+    if not (value > 0 and math.isfinite(value)):
+        raise BadInput(f"--timeout {value:g}: give a number of seconds above 0")
+    return value
+
+
+def _at_least_one(context: click.Context, option: click.Parameter, value: int | None) -> int:
+    if value is None:
+        return len(os.sched_getaffinity(0))
+    if value < 1:
+        raise BadInput(f"--jobs {value}: give 1 or more")
+    return value
+
+
+_kernel = click.option(
+    "--kernel",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Kernel source tree, unbuilt.  [default: the embedded reference tree]",
+)
+_target = click.option(
+    "--target", metavar="NAME", default=DEFAULT_TARGET, show_default=True, help="Switch to check."
+)
+
+
+@cli.command(short_help="Prove or refute the properties of a switch.")
+@_kernel
+@click.option(
+    "--patch",
+    "patches",
+    metavar="FILE",
+    multiple=True,
+    help="Diff, mbox, mail or list reply to apply first; - is standard input. Repeatable.",
+)
+@_target
+@click.option(
+    "--property",
+    "properties",
+    metavar="GLOB",
+    multiple=True,
+    help="Check only these, such as 'restore.*'. Repeatable.",
+)
+@click.option(
+    "--define",
+    "defines",
+    metavar="NAME=VALUE",
+    multiple=True,
+    callback=_pairs,
+    help="Override a constant (macro) of the tree. Repeatable.",
+)
+@click.option(
+    "--config",
+    metavar="NAME=VALUE",
+    multiple=True,
+    callback=_numbers,
+    help="Fix a value of the host's or guest's configuration (list config). Repeatable.",
+)
+@click.option(
+    "--hardware",
+    metavar="NAME=VALUE",
+    multiple=True,
+    callback=_pairs,
+    help="Fix a hardware parameter (list hardware). Repeatable.",
+)
+@click.option("--compare", is_flag=True, help="Compare with the tree before the patch.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How to print the report.",
+)
+@click.option(
+    "--output",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write the report there instead of to standard output.",
+)
+@click.option(
+    "--timeout",
+    metavar="S",
+    type=float,
+    default=DEFAULT_TIMEOUT,
+    show_default=True,
+    callback=_seconds,
+    help="Seconds for one question to a solver; then the answer is unknown.",
+)
+@click.option(
+    "--jobs",
+    metavar="N",
+    type=int,
+    callback=_at_least_one,
+    help="Solver processes at a time.  [default: one per CPU]",
+)
+@click.option("--no-cache", is_flag=True, help="Neither use nor keep earlier answers.")
+@click.option(
+    "--certificates",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Put a proof there that other solvers can check (see recheck).",
+)
+def check(
+    kernel: Path | None,
+    patches: tuple[str, ...],
+    target: str,
+    properties: tuple[str, ...],
+    defines: dict[str, str],
+    config: dict[str, int],
+    hardware: dict[str, str],
+    compare: bool,
+    form: str,
+    output: Path | None,
+    timeout: float,
+    jobs: int,
+    no_cache: bool,
+    certificates: Path | None,
+) -> int:
+    """Prove or refute the properties of a switch, for any number of switches.
+
+    \b
+    Example:
+      msrproof check --kernel linux-7.2 --patch the-mail.txt --property 'restore.*'
+    """
+    if compare:
+        raise BadInput("--compare: not available yet; check the tree with and without --patch")
+    if certificates is not None:
+        raise BadInput("--certificates: not available yet; leave it out")
+    if patches.count("-") > 1:
+        raise BadInput("--patch -: standard input can be read only once")
+    from verify.output import refuse, write
+
+    if output is not None:
+        refuse(output, kernel)
+        if output.exists() and any(p != "-" and _same_file(output, p) for p in patches):
+            raise BadInput(f"--output {output}: is also a --patch; choose another file")
+    request = Request(
+        kernel=kernel,
+        patches=patches,
+        target=target,
+        properties=properties,
+        defines=defines,
+        config=config,
+        hardware=hardware,
+        compare=compare,
+        timeout=timeout,
+        jobs=jobs,
+        cache=not no_cache,
+        certificates=certificates,
+    )
+    from verify.check import run
+
+    report = run(request)
+    status = report.exit_status
+    text = _rendered(report, form, output is None and sys.stdout.isatty())
+    if output is not None:
+        write(output, text)
+    else:
+        _print(text)
+    return status
+
+
+def _same_file(output: Path, patch: str) -> bool:
+    try:
+        return output.samefile(patch)
+    except OSError:
+        return False
+
+
+def _rendered(report: Report, form: str, terminal: bool) -> str:
+    if form == "json":
+        from verify.report import json
+
+        return json.render(report)
+    from verify.report import text
+
+    width = shutil.get_terminal_size((80, 24)).columns if terminal else 80
+    colour = terminal and not os.environ.get("NO_COLOR")
+    return text.render(report, width, colour)
+
+
+def _print(text: str) -> None:
+    """To standard output; that nobody reads it to the end does not change the verdict."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _silence()
+    except OSError as error:
+        raise BadInput(f"standard output: cannot be written: {error.strerror}") from None
+
+
+_KINDS = ("targets", "properties", "registers", "assumptions", "config", "hardware")
+
+
+@cli.command("list", short_help="Show targets, properties, registers, ...")
+@click.argument("kind", metavar="KIND", type=click.Choice(_KINDS))
+@_target
+@_kernel
+def list_(kind: str, target: str, kernel: Path | None) -> int:
+    """Show names that check takes or prints, with their meaning.
+
+    \b
+    KIND is one of
+      targets      switches that can be checked (--target)
+      properties   what is proved or refuted (--property)
+      registers    registers of the guest that are followed
+      assumptions  what is taken for granted
+      config       configuration values that can be fixed (--config)
+      hardware     hardware parameters that can be fixed (--hardware)
+    """
+    from verify.check import listing
+
+    entries = listing(Request(kernel=kernel, target=target), kind)
+    width = max((len(name) for name, _ in entries), default=0)
+    lines = [f"{clean(name):<{width}}  {clean(text)}".rstrip() for name, text in entries]
+    _print("".join(f"{line}\n" for line in lines))
+    return 0
+
+
+@cli.command(short_help="Check proofs with another solver.")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option(
+    "--solver",
+    type=click.Choice(["z3", "cvc5", "bitwuzla"]),
+    default="cvc5",
+    show_default=True,
+    help="Solver that must agree.",
+)
+def recheck(folder: Path, solver: str) -> int:
+    """Check the proofs in DIR (made by check --certificates) with a solver of your choice.
+
+    Every file must be the one that its manifest names, and the solver must find every obligation
+    unsatisfiable. Exit status 1 when a file was changed or an obligation does not hold, 2 when
+    the solver cannot tell.
+    """
+    from verify.recheck import recheck as run
+    from verify.result import exit_status
+
+    verdicts = []
+    for checked in run(folder, solver):
+        verdicts.append(checked.verdict)
+        reason = f": {checked.reason}" if checked.reason else ""
+        _print(f"{checked.verdict}  {clean(checked.name + reason)}\n")
+    return exit_status(verdicts)

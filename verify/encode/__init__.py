@@ -1,0 +1,1 @@
+"""IR and models to terms: the term graph and the symbolic executor."""

@@ -1,0 +1,231 @@
+"""What is at a path: types of cells, their initial values, and what unknown code has done to them.
+
+Paths and the names of inputs are those of `verify.ir.contract`, so that a run on numbers finds the
+same cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from verify.encode.store import UNDEFINED, Cell, Pointer, local_root, merge
+from verify.encode.term import Term, const, ite, var
+from verify.ir.program import Program
+from verify.ir.types import Array, Int, Record, Type
+from verify.ir.types import Pointer as PointerType
+
+# Model cells that unknown code cannot touch: expected values and constants of the configuration.
+FROZEN = ("ghost.", "config.", "param.")
+
+
+@dataclass(frozen=True, slots=True)
+class Havoc:
+    """Unknown code ran where `guard` holds and may have written every cell under `roots`."""
+
+    guard: Term
+    roots: frozenset[str]
+    name: str
+
+    def value(self, path: str, kind: Int) -> Term:
+        """What a cell holds afterwards."""
+        return read_input(f"{self.name}/{path}", kind)
+
+
+def read_input(name: str, kind: Int) -> Term:
+    """An input as a value of a type: for `_Bool` it is read as `!= 0`."""
+    value = var(name, kind.width)
+    if kind.boolean:
+        return ite(value.nonzero(), const(1, kind.width), const(0, kind.width))
+    return value
+
+
+def root(path: str) -> str:
+    """The object that a path starts at; for a local the whole local."""
+    if path.startswith("%"):
+        return local_root(path)
+    ends = [end for end in (path.find(c) for c in (".", "[", "->")) if end >= 0]
+    return path[: min(ends)] if ends else path
+
+
+class Objects:
+    """Types and initial values of cells.
+
+    `objects` are the kernel objects that exist from the start (root name -> C type), `cells` the
+    models' own cells (path -> width).
+    """
+
+    def __init__(
+        self, program: Program, objects: Mapping[str, str], cells: Mapping[str, int]
+    ) -> None:
+        self._program = program
+        self._objects = objects
+        self._cells = cells
+        self._model_roots = {root(cell) for cell in cells}
+        self._types: dict[str, Type | None] = {}
+        self.locals: dict[str, Type] = {}
+        # The input that unassigned parts of a local are, or None where they are zero.
+        self.undefined: dict[str, str | None] = {}
+        self.havocs: list[Havoc] = []
+
+    def fork(self) -> Objects:
+        """A copy that goes its own way."""
+        copy = Objects(self._program, self._objects, self._cells)
+        copy._types = self._types
+        copy.locals = dict(self.locals)
+        copy.undefined = dict(self.undefined)
+        copy.havocs = list(self.havocs)
+        return copy
+
+    # Types ------------------------------------------------------------------------------------
+
+    def type_of(self, path: str) -> Type | None:
+        """The type of what is at `path`, None when that is not known."""
+        types = self.locals if path.startswith("%") else self._types
+        if path in types:
+            return types[path]
+        kind = self._find(path)
+        if path.startswith("%"):
+            if kind is not None:
+                self.locals[path] = kind
+        else:
+            self._types[path] = kind
+        return kind
+
+    def _find(self, path: str) -> Type | None:
+        width = self._cells.get(path)
+        if width is not None:
+            return Int(width, False)
+        if path.endswith("->"):
+            pointer = self.type_of(path[:-2])
+            return pointer.to if isinstance(pointer, PointerType) else None
+        if path.endswith("]"):
+            array = self.type_of(path[: path.rindex("[")])
+            return array.of if isinstance(array, Array) else None
+        base, dot, name = path.rpartition(".")
+        if not dot:
+            text = self._objects.get(path)
+            return self._program.object_type(path) if text is None else self._program.type_of(text)
+        if base.startswith("%") and base[1:].isdigit():
+            return None
+        record = self.type_of(base)
+        if not isinstance(record, Record):
+            return None
+        try:
+            member = self._program.record(record.tag).members.get(name)
+        except KeyError:
+            return None
+        return member.type if member else None
+
+    def set_global(self, name: str, kind: Type) -> None:
+        """A file-scope object is used; `kind` where the program does not know it."""
+        if self.type_of(name) is None:
+            self._types[name] = kind
+
+    def scalar(self, path: str) -> str:
+        """The path of the first integer or pointer: an array's address is its first element's."""
+        while isinstance(self.type_of(path), Array):
+            path += "[0]"
+        return path
+
+    def scalars(self, kind: Type) -> Iterator[tuple[str, Int | PointerType]]:
+        """The integers and pointers in a type, by the path from its start. A member whose type
+        the program does not know has none."""
+        if isinstance(kind, Int | PointerType):
+            yield "", kind
+        elif isinstance(kind, Array):
+            for index in range(kind.length):
+                for part, scalar in self.scalars(kind.of):
+                    yield f"[{index}]{part}", scalar
+        elif isinstance(kind, Record):
+            try:
+                members = self._program.record(kind.tag).members
+            except KeyError:
+                return
+            for member in members.values():
+                for part, scalar in self.scalars(member.type):
+                    yield f".{member.name}{part}", scalar
+
+    def array_at(self, path: str) -> tuple[str, int, int] | None:
+        """The array that a path indexes into: its path, the element that the path is, the length.
+        None when the path is in no array."""
+        kind = self.type_of(path)
+        offset = 0
+        if not isinstance(kind, Array) and path.endswith("]"):
+            start = path.rindex("[")
+            path, offset = path[:start], int(path[start + 1 : -1])
+            kind = self.type_of(path)
+        return (path, offset, kind.length) if isinstance(kind, Array) else None
+
+    # Initial values ---------------------------------------------------------------------------
+
+    def initial(self, path: str) -> Cell:
+        """What a never assigned cell holds."""
+        kind = self.type_of(path)
+        local = path.startswith("%")
+        name: str | None = f"init/{path}"
+        if local:
+            whole = local_root(path)
+            name = self.undefined.get(whole)
+            name = None if name is None else name + path[len(whole) :]
+        if isinstance(kind, Int):
+            value = const(0, kind.width) if name is None else read_input(name, kind)
+            return value if local else self._after_havocs(path, kind, value)
+        if local:
+            return Pointer.to(None if name is None else UNDEFINED)
+        return Pointer.to(path + "->")
+
+    def _after_havocs(self, path: str, kind: Int, value: Term) -> Term:
+        if self.havocs and self.is_state(path):
+            for havoc in self.havocs:
+                if self._touches(path, havoc.roots):
+                    changed = merge(havoc.guard, havoc.value(path, kind), value)
+                    assert isinstance(changed, Term)
+                    value = changed
+        return value
+
+    # Unknown code -----------------------------------------------------------------------------
+
+    def is_state(self, path: str) -> bool:
+        """Not a local, and not frozen."""
+        return not path.startswith(("%", *FROZEN))
+
+    def is_global(self, name: str) -> bool:
+        """A root that any function can name: a file-scope object, or a model's cell (hardware)."""
+        if name.startswith("%"):
+            return False
+        if name in self._model_roots or name not in self._objects:
+            return True
+        return self._program.object_type(name) is not None
+
+    def _touches(self, path: str, roots: frozenset[str]) -> bool:
+        start = root(path)
+        return start in roots or self.is_global(start)
+
+    def touched(
+        self, cells: Mapping[str, Cell], start: set[str]
+    ) -> tuple[frozenset[str], list[str]]:
+        """The roots that code holding pointers into `start` can reach, and their cells.
+
+        Pointers are followed by what they may point to now.
+        """
+        reached = set(start)
+        pointers = [(root(p), v) for p, v in cells.items() if isinstance(v, Pointer)]
+        grown = True
+        while grown:
+            grown = False
+            for name, pointer in pointers:
+                if name in reached or self.is_global(name):
+                    for _, path in pointer.targets:
+                        if path is not None and path != UNDEFINED and root(path) not in reached:
+                            reached.add(root(path))
+                            grown = True
+        roots = frozenset(reached)
+
+        found = [
+            path
+            for path in cells
+            if (root(path) in roots if path.startswith("%") else self.is_state(path))
+            and self._touches(path, roots)
+        ]
+        return roots, found

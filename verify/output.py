@@ -1,0 +1,69 @@
+"""The file of --output: never half written, never in the tree that is checked."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from verify.errors import BadInput
+
+
+def refuse(path: Path, kernel: Path | None) -> None:
+    """BadInput when the report cannot go to `path`. Call it before the work, not after.
+
+    It must not lie in the kernel tree, what is there already must be a plain file, and its folder
+    must exist and be writable.
+    """
+    where = f"--output {path}"
+    try:
+        real = path.resolve()
+        if kernel is not None and real.is_relative_to(kernel.resolve()):
+            raise BadInput(f"{where}: inside the kernel tree, which is never written to")
+        if real.is_dir():
+            raise BadInput(f"{where}: a folder; give a file name")
+        if real.exists() and not real.is_file():
+            raise BadInput(f"{where}: not a plain file; leave the option out and redirect instead")
+        if not real.parent.is_dir():
+            raise BadInput(f"{where}: no such folder: {path.parent}")
+        if not os.access(real.parent, os.W_OK | os.X_OK):
+            raise BadInput(f"{where}: the folder cannot be written to")
+    except (OSError, RuntimeError, ValueError) as error:  # a loop of links, a NUL
+        raise BadInput(f"{where}: cannot be used: {_why(error)}") from None
+
+
+def write(path: Path, text: str) -> None:
+    """Put `text` (as UTF-8) into the file at once: readers see the old file or all of the new.
+
+    BadInput when it cannot be written; the old file is then as it was.
+    """
+    real = path.resolve()
+    temporary: str | None = None
+    try:
+        handle, temporary = tempfile.mkstemp(dir=real.parent, prefix=f".{real.name[:100]}.")
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, _mode(real))
+        os.replace(temporary, real)
+        temporary = None
+    except OSError as error:
+        raise BadInput(f"--output {path}: cannot be written: {_why(error)}") from None
+    finally:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+
+
+def _mode(path: Path) -> int:
+    """Permissions of the file that is replaced, else those of any new file."""
+    try:
+        return path.stat().st_mode & 0o777
+    except FileNotFoundError:
+        mask = os.umask(0)
+        os.umask(mask)
+        return 0o666 & ~mask
+
+
+def _why(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error)

@@ -1,0 +1,1 @@
+"""Printers of results and traces: each takes a Report and gives text."""

@@ -1,0 +1,133 @@
+"""The report as JSON, schema `msrproof/1`. Keys are always there and always in one order.
+
+Register values are strings (`"0x1f"`): readers with floating point numbers would round 64 bits.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from verify import __version__
+from verify.result import (
+    SCHEMA,
+    VERDICTS,
+    FailedHunk,
+    Input,
+    PatchSummary,
+    Report,
+    Result,
+    Trace,
+    TraceStep,
+)
+
+
+def render(report: Report) -> str:
+    """The whole object, indented, plain ASCII, with an end of line."""
+    return json.dumps(as_object(report), indent=2, allow_nan=False) + "\n"
+
+
+def as_object(report: Report) -> dict[str, Any]:
+    """The schema's object out of dicts, lists, strings, numbers and None."""
+    return {
+        "schema": SCHEMA,
+        "tool": {"name": "msrproof", "version": __version__},
+        "input": _input(report.input),
+        "assumptions": [{"id": a.id, "text": a.text} for a in report.assumptions],
+        "not_understood": [
+            {
+                "file": n.file,
+                "line": n.line,
+                "text": n.text,
+                "reason": n.reason,
+                "affects": list(n.affects),
+            }
+            for n in report.not_understood
+        ],
+        "results": [_result(result) for result in report.results],
+        "summary": {
+            **{verdict: report.count(verdict) for verdict in VERDICTS},
+            "seconds": round(report.seconds, 3),
+        },
+    }
+
+
+def _input(given: Input) -> dict[str, Any]:
+    return {
+        "kernel": given.kernel,
+        "kernel_version": given.kernel_version,
+        "target": given.target,
+        "defines": dict(sorted(given.defines.items())),
+        "config": dict(sorted(given.config.items())),
+        "hardware": dict(sorted(given.hardware.items())),
+        "patches": [_patch(patch) for patch in given.patches],
+    }
+
+
+def _patch(patch: PatchSummary) -> dict[str, Any]:
+    return {
+        "subject": patch.subject,
+        "message_id": patch.message_id,
+        "applied": patch.applied,
+        "failed": [_failed(hunk) for hunk in patch.failed],
+    }
+
+
+def _failed(hunk: FailedHunk) -> dict[str, Any]:
+    return {
+        "file": hunk.file,
+        "line": hunk.line,
+        "reason": hunk.reason,
+        "affects": list(hunk.affects),
+    }
+
+
+def _result(result: Result) -> dict[str, Any]:
+    return {
+        "property": result.property,
+        "family": result.family,
+        "verdict": result.verdict,
+        "reason": result.reason,
+        "seconds": round(result.seconds, 3),
+        "variants": {
+            name: dict(sorted(verdicts.items()))
+            for name, verdicts in sorted(result.variants.items())
+        },
+        "certificate": result.certificate,
+        "trace": _trace(result.trace) if result.trace else None,
+    }
+
+
+def _trace(trace: Trace) -> dict[str, Any]:
+    return {
+        "config": dict(sorted(trace.config.items())),
+        "steps": [_step(step) for step in trace.steps],
+        "violation": {
+            "register": trace.violation.register,
+            "expected": _hex(trace.violation.expected),
+            "observed": _hex(trace.violation.observed),
+            "text": trace.violation.text,
+        },
+        "cause": {"text": trace.cause.text, "steps": list(trace.cause.steps)},
+        "replayed": trace.replayed,
+    }
+
+
+def _step(step: TraceStep) -> dict[str, Any]:
+    return {
+        "phase": step.phase,
+        "file": step.file,
+        "line": step.line,
+        "function": step.function,
+        "code": step.code,
+        "op": step.op,
+        "register": step.register,
+        "before": _hex(step.before),
+        "after": _hex(step.after),
+        "note": step.note,
+        "patch_line": step.patch_line,
+    }
+
+
+def _hex(value: int | None) -> str | None:
+    return None if value is None else f"{value:#x}"

@@ -1,0 +1,22 @@
+"""Text that came from elsewhere (mails, kernel sources), made safe for a terminal."""
+
+from __future__ import annotations
+
+import unicodedata
+
+
+def clean(text: str) -> str:
+    """One line without control and direction characters: a mail must not steer the terminal.
+
+    Tabs and line ends become blanks, other such characters their escape (`\\x1b`).
+    """
+    return "".join(map(_shown, text))
+
+
+def _shown(char: str) -> str:
+    if char in "\t\n\r":
+        return " "
+    # Cc control, Cf format (direction), Cs lone surrogate, Zl/Zp line and paragraph separators.
+    if unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"}:
+        return char.encode("unicode_escape").decode("ascii")
+    return char

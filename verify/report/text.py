@@ -1,0 +1,240 @@
+"""The report for a terminal, a pager or a file: verdicts first, then what a reviewer needs."""
+
+from __future__ import annotations
+
+import io
+import textwrap
+from collections.abc import Mapping, Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from verify import __version__
+from verify.report.plain import clean
+from verify.result import (
+    PROVED,
+    REFUTED,
+    UNKNOWN,
+    VERDICTS,
+    FailedHunk,
+    Input,
+    Report,
+    Result,
+    Trace,
+    TraceStep,
+)
+
+_STYLE = {PROVED: "green", REFUTED: "bold red", UNKNOWN: "yellow"}
+_WORD = {REFUTED: "fails", PROVED: "holds", UNKNOWN: "unknown"}
+_PATCH_STYLE = {"+": "green", "-": "red"}
+MIN_WIDTH = 40
+
+
+def render(report: Report, width: int = 80, colour: bool = False) -> str:
+    """The report as text of at most `width` columns (single words may be longer)."""
+    out = _Page(max(width, MIN_WIDTH), colour)
+    _heading(out, report.input)
+    _patches(out, report.input, report.results)
+    _table(out, report.results)
+    for result in report.results:
+        if result.verdict == REFUTED and result.trace is not None:
+            _refuted(out, result, result.trace)
+    _not_understood(out, report)
+    _assumptions(out, report)
+    counts = [f"{report.count(verdict)} {verdict}" for verdict in VERDICTS]
+    out.line(f"{', '.join(counts)} in {report.seconds:.2f} s", style="bold")
+    return out.text()
+
+
+class _Page:
+    """Lines of text, wrapped by hand so that what hangs together stays aligned."""
+
+    def __init__(self, width: int, colour: bool) -> None:
+        self.width = width
+        self._file = io.StringIO()
+        self.console = Console(
+            file=self._file,
+            width=width,
+            force_terminal=colour,
+            color_system="standard" if colour else None,
+            highlight=False,
+        )
+
+    def line(self, text: str, indent: int = 0, hang: int = 0, style: str = "") -> None:
+        """One paragraph: the first line `indent` blanks in, the others `hang` blanks further."""
+        wrapped = textwrap.wrap(
+            clean(text),
+            self.width,
+            initial_indent=" " * indent,
+            subsequent_indent=" " * (indent + hang),
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for line in wrapped:
+            # rich would cut a long word at the edge without soft_wrap.
+            self.console.print(Text(line, style=style), soft_wrap=True)
+
+    def blank(self) -> None:
+        """An empty line."""
+        self.console.print()
+
+    def text(self) -> str:
+        """All that was put on the page, without blanks at line ends."""
+        lines = self._file.getvalue().splitlines()
+        return "".join(line.rstrip() + "\n" for line in lines)
+
+
+def _heading(out: _Page, given: Input) -> None:
+    where = given.kernel or "the embedded reference tree"
+    out.line(f"msrproof {__version__}: {given.target} on {where} ({given.kernel_version})", hang=2)
+    fixed: Sequence[tuple[str, Mapping[str, object]]] = (
+        ("--define", given.defines),
+        ("--config", given.config),
+        ("--hardware", given.hardware),
+    )
+    for option, values in fixed:
+        for name, value in sorted(values.items()):
+            out.line(f"{option} {name}={value}", indent=2, hang=2)
+
+
+def _patches(out: _Page, given: Input, checked: Sequence[Result]) -> None:
+    for patch in given.patches:
+        total = patch.applied + len(patch.failed)
+        name = patch.subject or "patch without a subject"
+        out.line(f"{name}: {patch.applied} of {total} hunks applied", indent=2, hang=2)
+        for hunk in patch.failed:
+            _failed_hunk(out, hunk, checked)
+    out.blank()
+
+
+def _failed_hunk(out: _Page, hunk: FailedHunk, checked: Sequence[Result]) -> None:
+    place = f"{hunk.file}:{hunk.line}" if hunk.line else hunk.file
+    out.line(f"not applied: {place}: {hunk.reason}", indent=4, hang=2, style=_STYLE[UNKNOWN])
+    out.line(f"could affect {_affected(hunk.affects, checked)}", indent=6, hang=2)
+
+
+def _affected(names: Sequence[str], checked: Sequence[Result]) -> str:
+    if not names:
+        return "nothing that was checked"
+    if {result.property for result in checked} <= set(names):
+        return "every property"
+    return ", ".join(names)
+
+
+def _table(out: _Page, results: Sequence[Result]) -> None:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="underline")
+    table.add_column("property", overflow="fold")
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("seconds", justify="right", no_wrap=True)
+    table.add_column("remark", overflow="fold")
+    for result in results:
+        table.add_row(
+            Text(clean(result.property)),
+            Text(result.verdict, style=_STYLE[result.verdict]),
+            Text(f"{result.seconds:.2f}"),
+            Text(clean(_remark(result))),
+        )
+    out.console.print(table)
+    out.blank()
+
+
+def _remark(result: Result) -> str:
+    """Why it is unknown, and the hardware parameters on which the answer depends."""
+    deciding = [
+        _variant(name, verdicts)
+        for name, verdicts in sorted(result.variants.items())
+        if len(set(verdicts.values())) > 1
+    ]
+    return "; ".join([result.reason, *deciding] if result.reason else deciding)
+
+
+def _variant(name: str, verdicts: Mapping[str, str]) -> str:
+    """`fixed3_write: fails under havoc, holds under clear, preserve`."""
+    parts = []
+    for verdict, word in _WORD.items():
+        if values := sorted(value for value, found in verdicts.items() if found == verdict):
+            under = "every value" if len(values) == len(verdicts) else ", ".join(values)
+            parts.append(f"{word} under {under}")
+    return f"{name}: {', '.join(parts)}"
+
+
+def _refuted(out: _Page, result: Result, trace: Trace) -> None:
+    out.line(f"{result.property}: refuted", style=_STYLE[REFUTED])
+    if result.reason:
+        out.line(result.reason, indent=2, hang=2)
+    for name, verdicts in sorted(result.variants.items()):
+        out.line(_variant(name, verdicts), indent=2, hang=2)
+    if trace.config:
+        values = " ".join(f"{name}={value}" for name, value in sorted(trace.config.items()))
+        out.line(f"with {values}", indent=2, hang=5)
+    phase = None
+    for number, step in enumerate(trace.steps, start=1):
+        if step.phase != phase:
+            phase = step.phase
+            out.line(f"{phase}:", indent=2, style="bold")
+        _step(out, number, step)
+    wrong = trace.violation
+    out.line(f"violation: {_wrong(wrong.register, wrong.expected, wrong.observed)}", 2, 2, "bold")
+    out.line(wrong.text, indent=4)
+    out.line(f"cause{_named(trace.cause.steps)}:", indent=2, style="bold")
+    out.line(trace.cause.text, indent=4)
+    out.blank()
+
+
+def _named(steps: Sequence[int]) -> str:
+    if not steps:
+        return ""
+    numbers = " and ".join(str(index + 1) for index in steps)
+    return f" (step{'s' if len(steps) > 1 else ''} {numbers})"
+
+
+def _wrong(register: str, expected: int | None, observed: int | None) -> str:
+    if expected is None or observed is None:
+        return register
+    return f"{register}: expected {expected:#x}, observed {observed:#x}"
+
+
+def _step(out: _Page, number: int, step: TraceStep) -> None:
+    if step.file:
+        place = f"{step.function or '?'}  {step.file}:{step.line}"
+        out.line(f"{number:>3}  {place}", indent=2, hang=5)
+    if step.code:
+        mark = step.patch_line or " "
+        code = " ".join(step.code.split())
+        out.line(f"{mark} {code}", 7, 4, _PATCH_STYLE.get(mark, ""))
+    head = "     " if step.file else f"{number:>3}  "
+    out.line(f"{head}{_effect(step)}", indent=2, hang=7)
+
+
+def _effect(step: TraceStep) -> str:
+    parts = [step.op]
+    if step.register:
+        parts.append(step.register)
+    if step.after is not None:
+        same = step.before is None or step.before == step.after
+        parts.append(f"= {step.after:#x}" if same else f"{step.before:#x} -> {step.after:#x}")
+    if step.note:
+        parts.append(f"({step.note})")
+    return " ".join(parts)
+
+
+def _not_understood(out: _Page, report: Report) -> None:
+    if not report.not_understood:
+        return
+    out.line("not understood (it may do anything):", style="bold")
+    for part in report.not_understood:
+        out.line(f"{part.file}:{part.line}: {part.reason}", indent=2, hang=2)
+        out.line(part.text, indent=6, hang=2)
+        affected = _affected(part.affects, report.results)
+        out.line(f"could affect {affected}", indent=6, hang=2)
+    out.blank()
+
+
+def _assumptions(out: _Page, report: Report) -> None:
+    if not report.assumptions:
+        return
+    out.line("assumptions:", style="bold")
+    for assumption in report.assumptions:
+        out.line(f"{assumption.id}: {assumption.text}", indent=2, hang=4)
+    out.blank()

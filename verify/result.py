@@ -1,0 +1,189 @@
+"""What a run finds out: the one object that every printer shows.
+
+Fields and their order are those of the JSON schema `msrproof/1`. Values of registers are unsigned
+integers as the hardware holds them; None where there is no value to show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from verify.errors import InternalError
+from verify.target import Assumption
+
+SCHEMA = "msrproof/1"
+
+PROVED = "proved"
+REFUTED = "refuted"
+UNKNOWN = "unknown"
+VERDICTS = (PROVED, REFUTED, UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class FailedHunk:
+    """A hunk that was not applied; `affects`: the checked properties whose answer it could change.
+
+    `line`: where it starts in the old file, from 1; 0 when the patch does not say.
+    """
+
+    file: str
+    line: int
+    reason: str
+    affects: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PatchSummary:
+    """What became of one patch: how many hunks were applied, and which were not."""
+
+    subject: str
+    message_id: str | None
+    applied: int
+    failed: tuple[FailedHunk, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """What was checked. `kernel`: the folder as the user named it, None for the embedded tree.
+
+    `defines`, `config` and `hardware` hold what the user fixed, not the defaults.
+    """
+
+    kernel: str | None
+    kernel_version: str
+    target: str
+    defines: Mapping[str, str] = field(default_factory=dict)
+    config: Mapping[str, int] = field(default_factory=dict)
+    hardware: Mapping[str, str] = field(default_factory=dict)
+    patches: tuple[PatchSummary, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NotUnderstood:
+    """A piece of the tree that may do anything, and the properties whose answer it can sway."""
+
+    file: str
+    line: int
+    text: str
+    reason: str
+    affects: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TraceStep:
+    """One step of a counterexample.
+
+    `code` is the tree's own line at `file`:`line`; all of them and `function` are None for a step
+    that no C makes (hardware, guest, host). `patch_line`: "+" or "-" when the patch touches it.
+    """
+
+    phase: str
+    file: str | None
+    line: int | None
+    function: str | None
+    code: str | None
+    op: str
+    register: str | None
+    before: int | None
+    after: int | None
+    note: str = ""
+    patch_line: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """What is wrong at the end of a trace. In two runs: the value of the first and the second."""
+
+    register: str
+    expected: int | None
+    observed: int | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why it goes wrong. `steps`: indexes into the trace, from 0: the step that breaks the
+    property, then the earlier one that it should have come after, if there is one."""
+
+    text: str
+    steps: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A counterexample. `config`: the values under which it happens. `replayed`: the concrete
+    interpreter ran it and came to the same violation."""
+
+    config: Mapping[str, int | str]
+    steps: tuple[TraceStep, ...]
+    violation: Violation
+    cause: Cause
+    replayed: bool
+
+    def __post_init__(self) -> None:
+        """InternalError when the cause names steps that the trace does not have."""
+        if any(not 0 <= index < len(self.steps) for index in self.cause.steps):
+            raise InternalError(
+                f"a cause names steps {self.cause.steps} of a trace of {len(self.steps)}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The answer for one property.
+
+    `reason` says why it is unknown (else it may be empty). `seconds`: wall-clock time spent on it.
+    `variants`: verdict by hardware parameter and value. `certificate`: folder of the proof.
+    """
+
+    property: str
+    family: str
+    verdict: str
+    reason: str = ""
+    seconds: float = 0.0
+    variants: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    certificate: str | None = None
+    trace: Trace | None = None
+
+    def __post_init__(self) -> None:
+        """InternalError for an answer that must not be shown."""
+        verdicts = [self.verdict, *(v for by in self.variants.values() for v in by.values())]
+        if any(verdict not in VERDICTS for verdict in verdicts):
+            raise InternalError(f"{self.property}: no such verdict among {verdicts}")
+        if self.verdict == UNKNOWN and not self.reason:
+            raise InternalError(f"{self.property}: unknown without a reason")
+        if self.verdict == REFUTED and (self.trace is None or not self.trace.replayed):
+            raise InternalError(f"{self.property}: refuted without a replayed trace")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All answers of a run. `seconds`: wall-clock time of the whole run."""
+
+    input: Input
+    assumptions: tuple[Assumption, ...]
+    not_understood: tuple[NotUnderstood, ...]
+    results: tuple[Result, ...]
+    seconds: float
+
+    def count(self, verdict: str) -> int:
+        """How many properties have this verdict."""
+        return sum(result.verdict == verdict for result in self.results)
+
+    @property
+    def exit_status(self) -> int:
+        """0 all proved, 1 something refuted, 2 nothing refuted but something unknown.
+
+        InternalError when nothing was checked at all: that proves nothing.
+        """
+        return exit_status([result.verdict for result in self.results])
+
+
+def exit_status(verdicts: list[str]) -> int:
+    """The status of a run with these verdicts (see Report.exit_status)."""
+    if not verdicts:
+        raise InternalError("no property was checked")
+    if REFUTED in verdicts:
+        return 1
+    return 2 if UNKNOWN in verdicts else 0
