@@ -6,18 +6,29 @@ only what the guest itself makes undefined while it runs is the guest's own affa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from verify.encode import term as t
 from verify.encode.switch import CONFIG, STATE, Switch, renamed
 from verify.encode.term import Term
 from verify.ir.machine import Machine
-from verify.prove.property import SECOND, MachineCells, Pairing, Probe, Property, Violation
-from verify.target import Observation, Target
+from verify.prove.property import (
+    READ,
+    SECOND,
+    MachineCells,
+    Pairing,
+    Probe,
+    Property,
+    Unaffected,
+    Violation,
+    simply,
+)
+from verify.target import Observation, Register, Target
 
 
 def _base(name: str) -> str:
+    """The name of a variable without the marks of its step and vCPU."""
     return name.split("#")[0]
 
 
@@ -25,14 +36,26 @@ def _is_public(name: str) -> bool:
     return name.startswith(("init/", CONFIG, "setup/"))
 
 
+def _made_undefined(base: str) -> bool:
+    """Hardware left this value undefined, and not by the guest's own doing."""
+    return "undefined/" in base and not base.startswith("guest/")
+
+
+def _counted(base: str) -> bool:
+    """What a counter counted while the kernel's code ran."""
+    return "/advance/" in base or base.endswith("/overflow")
+
+
 def host_secret(prefixes: tuple[str, ...]) -> Pairing:
-    """The hardware's content when the switch begins is secret, the guest's inputs are not."""
+    """The hardware's content when the switch begins, and what the host does, is secret; the
+    guest's inputs are not."""
+    cells = tuple(STATE + p for p in prefixes)
 
     def secret(name: str) -> bool:
         base = _base(name)
-        if base.startswith(tuple(STATE + p for p in prefixes)) or base.startswith("host/"):
-            return True
-        return "undefined/" in base and not base.startswith("guest/")
+        if base.startswith("guest/"):
+            return False
+        return base.startswith((*cells, "host/")) or "undefined/" in base or _counted(base)
 
     return Pairing("the guest must not see the host's values", secret)
 
@@ -45,20 +68,21 @@ def left_over(prefixes: tuple[str, ...], equal: frozenset[str]) -> Pairing:
         base = _base(name)
         if base.startswith(cells):
             return base.removeprefix(STATE) not in equal
-        return "undefined/" in base and not base.startswith("guest/")
+        return _made_undefined(base)
 
     return Pairing("the next guest must not see this guest's values", secret)
 
 
 def guest_secret(prefixes: tuple[str, ...]) -> Pairing:
-    """All that the guest and its software state hold is secret, hardware and host are not."""
+    """All that the guest and its software state hold is secret; hardware, and what the host does
+    or is counted of it, is not."""
+    cells = tuple(STATE + p for p in prefixes)
 
     def secret(name: str) -> bool:
         base = _base(name)
-        if _is_public(base):
-            return False
-        shared = base.startswith(tuple(STATE + p for p in prefixes)) or base.startswith("host/")
-        return not shared or "undefined/" in base
+        if "undefined/" in base:
+            return True
+        return not (_is_public(base) or base.startswith((*cells, "host/")) or _counted(base))
 
     return Pairing("nobody else may see the guest's values", secret)
 
@@ -84,6 +108,14 @@ def _content(cell: str) -> Probe:
     return lambda m: (m.flag(True), m.get(cell), None)
 
 
+def _emulated(register: Register, i: int) -> Probe:
+    def probe(m: Machine) -> tuple[Any, Any, Any]:
+        accepted, value, _ = register.emulated_read(m, i)
+        return register.enumerated(m, i) & accepted, value, None
+
+    return probe
+
+
 def _observations(
     switch: Switch, phase: str, kind: str, pair: Pairing, text: str
 ) -> list[Violation]:
@@ -102,6 +134,22 @@ def _observations(
     return result
 
 
+def _reads(switch: Switch, pair: Pairing, text: str) -> list[Violation]:
+    """The guest's reads that KVM answers."""
+    result = []
+    for register in switch.target.registers(switch.program):
+        for i in range(register.count):
+            read = switch.reads[register.name, i]
+            accepted = t.conj([read.enumerated, read.accepted])
+            other, value = _second([accepted, read.value], pair)
+            bad = t.conj([accepted, other, read.value.ne(value)])
+            cell, probe = register.cell.format(i), _emulated(register, i)
+            result.append(
+                Violation(cell, READ, bad, value, read.value, text, probe, read.assumes, pair)
+            )
+    return result
+
+
 def _left(switch: Switch, pair: Pairing, text: str) -> list[Violation]:
     """What of the hardware differs after put between the two runs."""
     end = switch.points["put"].cells
@@ -114,31 +162,34 @@ def _left(switch: Switch, pair: Pairing, text: str) -> list[Violation]:
     ]
 
 
-def _seen(switch: Switch, pair: Pairing, text: str) -> list[Violation]:
-    """What the guest observes right after entry, and after it has run for a while."""
-    return [
-        violation
-        for phase in ("enter", "guest")
-        for violation in _observations(switch, phase, "observed", pair, text)
-    ]
+def _seen(
+    switch: Switch, pairing: Callable[[Unaffected], Pairing], text: str
+) -> Callable[[Unaffected], Sequence[Violation]]:
+    """What the guest observes right after entry, after it has run for a while, and by reads that
+    KVM answers, also of software state into which the secret went in an earlier cycle."""
+    software = [c for c in switch.initial if not c.startswith(switch.target.host_visible)]
+
+    def violations(unaffected: Unaffected) -> Sequence[Violation]:
+        pair = pairing(unaffected)
+        equal = unaffected(pair, software)
+        pair = pair.with_cells(c for c in software if c not in equal)
+        return [
+            violation
+            for phase in ("enter", "guest")
+            for violation in _observations(switch, phase, "observed", pair, text)
+        ] + _reads(switch, pair, text)
+
+    return violations
 
 
 def properties(switch: Switch) -> list[Property]:
     """The leak family and access.closed."""
     prefixes = switch.target.host_visible
+    hardware = [c for c in switch.initial if c.startswith(prefixes)]
     guest, host = guest_secret(prefixes), host_secret(prefixes)
     entered = switch.target.entered(switch.points["enter"].cells)
     runs = "the guest is entered"
     left = _left(switch, guest, "what put leaves in hardware depends on the guest")
-    seen = _seen(switch, host, "the guest can read what the host had there")
-
-    def chain(equal: frozenset[str]) -> list[Violation]:
-        return _seen(
-            switch,
-            left_over(prefixes, equal),
-            "the next vCPU can read what the first one left there",
-        )
-
     open_ = {o.register: o.visible for o in switch.points["enter"].reachable}
     closed_left = [
         Violation(
@@ -166,24 +217,29 @@ def properties(switch: Switch) -> list[Property]:
             "leak.guest-host",
             "leak",
             "nothing that depends on the guest is left in hardware after put",
-            tuple(left),
+            simply(left),
             entered,
             runs,
         ),
         Property(
             "leak.guest-guest",
             "leak",
-            "nothing that depends on one vCPU can be observed by the next, whatever its configuration",
-            tuple(left),
+            "nothing that depends on one vCPU can be observed by the next, whatever its "
+            "configuration",
+            _seen(
+                switch,
+                lambda unaffected: left_over(prefixes, unaffected(guest, hardware)),
+                "the next vCPU can read what the first one left there",
+            ),
             entered,
             runs,
-            chain,
+            after=guest,
         ),
         Property(
             "leak.host-guest",
             "leak",
             "no value of the host's registers can be observed by the guest",
-            tuple(seen),
+            _seen(switch, lambda _: host, "the guest can read what the host had there"),
             entered,
             runs,
         ),
@@ -191,7 +247,7 @@ def properties(switch: Switch) -> list[Property]:
             "access.closed",
             "access",
             "what the guest reaches directly is written by load, saved and scrubbed by put",
-            tuple(closed_load + closed_left),
+            simply(closed_load + closed_left),
             entered,
             runs,
         ),

@@ -10,7 +10,8 @@ from verify.encode import term as t
 from verify.encode.switch import Switch
 from verify.encode.term import Term
 from verify.ir.machine import Machine
-from verify.prove.property import Probe, Property, Violation
+from verify.ir.program import Program
+from verify.prove.property import Probe, Property, Violation, simply
 from verify.target import Ordering, Target
 
 WRITE = "WRMSR"
@@ -31,8 +32,9 @@ def monitors(target: Target) -> dict[str, int]:
     return cells | {NOISY.format(phase): 1 for phase in SWITCHED}
 
 
-def observer(target: Target) -> Any:
+def observer(target: Target, program: Program) -> Any:
     """Watch hardware accesses and keep the monitor cells."""
+    counters = frozenset(target.counters(program))
 
     def watch(m: Machine, op: str, register: str, before: Any, after: Any) -> None:
         phase = m.phase
@@ -45,7 +47,7 @@ def observer(target: Target) -> Any:
                 m.set(late, m.const(0, 1))
             elif register == rule.first:
                 m.set(late, m.get(written))
-        if op in ACCESSES and phase in SWITCHED and register in target.counters:
+        if op in ACCESSES and phase in SWITCHED and register in counters:
             noisy = m.flag(False)
             for _, counts in target.counting(m):
                 noisy = noisy | counts
@@ -62,17 +64,18 @@ def _watched(cell: str) -> Probe:
 POINT = {"load": "enter", "put": "put"}
 
 
-def _consequence(rule: Ordering, broken: Term, others: Sequence[Property]) -> tuple[Violation, ...]:
+def _consequence(
+    rule: Ordering, broken: Term, others: Sequence[Violation]
+) -> tuple[Violation, ...]:
     """End states that are wrong in a cycle that breaks the rule: other violations of `second`."""
     return tuple(
         replace(v, bad=t.conj([broken, v.bad]))
-        for prop in others
-        for v in prop.violations
-        if v.register == rule.second and v.phase == POINT[rule.phase] and prop.chain is None
+        for v in others
+        if v.register == rule.second and v.phase == POINT[rule.phase]
     )
 
 
-def properties(switch: Switch, others: Sequence[Property]) -> list[Property]:
+def properties(switch: Switch, others: Sequence[Violation]) -> list[Property]:
     """The target's ordering rules, and order.quiet; `others` tell what a broken rule leads to."""
     zero, one = t.const(0, 1), t.const(1, 1)
     result = []
@@ -94,7 +97,7 @@ def properties(switch: Switch, others: Sequence[Property]) -> list[Property]:
                 rule.property,
                 "order",
                 rule.text,
-                (violation,),
+                simply((violation,)),
                 switch.points[rule.phase].cells[_cells(rule)[0]].eq(one),
                 f"{rule.second} is written on {rule.phase}",
                 _consequence(rule, flag.eq(one), others),
@@ -117,7 +120,7 @@ def properties(switch: Switch, others: Sequence[Property]) -> list[Property]:
             "order.quiet",
             "order",
             "counters and metrics are disabled while they are saved and restored",
-            quiet,
+            simply(quiet),
             switch.target.entered(switch.points["enter"].cells),
             "the guest is entered",
         )

@@ -7,7 +7,7 @@ from typing import Any
 from verify.encode import term as t
 from verify.encode.switch import STATE, Switch
 from verify.ir.machine import Machine
-from verify.prove.property import MachineCells, Probe, Property, Violation
+from verify.prove.property import READ, MachineCells, Probe, Property, Violation, simply
 from verify.target import Register, Target
 
 
@@ -21,8 +21,8 @@ def _at_entry(target: Target, register: Register, i: int) -> Probe:
 
 def _by_read(register: Register, i: int) -> Probe:
     def probe(m: Machine) -> tuple[Any, Any, Any]:
-        accepted, value = register.emulated_read(m, i)
-        return register.enumerated(m, i) & accepted, value, m.get(register.ghost.format(i))
+        accepted, value, expected = register.emulated_read(m, i)
+        return register.enumerated(m, i) & accepted, value, expected
 
     return probe
 
@@ -30,17 +30,18 @@ def _by_read(register: Register, i: int) -> Probe:
 def properties(switch: Switch) -> list[Property]:
     """One property per register of the target, over all of its copies."""
     entry = switch.points["enter"].cells
+    entered = switch.target.entered(entry)
     result = []
     for register in switch.target.registers(switch.program):
         violations: list[Violation] = []
         premises = []
         for i in range(register.count):
-            enumerated, accepted, value, assumes = switch.reads[register.name, i]
+            read = switch.reads[register.name, i]
+            enumerated = read.enumerated
             name = register.cell.format(i)
             ghost = t.var(STATE + register.ghost.format(i), register.width)
             premises.append(enumerated)
             if register.switched:
-                entered = switch.target.entered(entry)
                 found = entry[name]
                 violations.append(
                     Violation(
@@ -56,13 +57,13 @@ def properties(switch: Switch) -> list[Property]:
             violations.append(
                 Violation(
                     name,
-                    "read",
-                    t.conj([enumerated, accepted, value.ne(ghost)]),
-                    ghost,
-                    value,
+                    READ,
+                    t.conj([enumerated, read.accepted, read.value.ne(read.expected)]),
+                    read.expected,
+                    read.value,
                     "an emulated read gives another value than the guest left",
                     _by_read(register, i),
-                    assumes,
+                    read.assumes,
                 )
             )
         result.append(
@@ -70,9 +71,9 @@ def properties(switch: Switch) -> list[Property]:
                 f"restore.{register.name}",
                 "restore",
                 f"{register.name} at VM-entry and in emulated reads is as the guest left it",
-                tuple(violations),
-                t.disj(premises),
-                f"a guest whose configuration has {register.name}",
+                simply(violations),
+                t.conj([t.disj(premises), entered]),
+                f"entered guest whose configuration has {register.name}",
             )
         )
     return result

@@ -89,14 +89,20 @@ def mask(width: int) -> int:
     return (1 << width) - 1
 
 
+def bound(width: int) -> int:
+    """What the variable `h` of this width does not exceed."""
+    return mask(width) * 2 // 3
+
+
 @st.composite
 def vectors(draw: st.DrawFn, width: int, depth: int) -> Pair:
     """A term of `width` bits and what it means."""
     kinds = ["var", "const"] if depth == 0 else ["bin", "bin", "ite", "not", "resize", "concat"]
     kind = draw(st.sampled_from(kinds))
     if kind == "var":
-        name = draw(st.sampled_from(NAMES)) + str(width)
-        return t.var(name, width), lambda env: env[name] & mask(width)
+        name = draw(st.sampled_from((*NAMES, "h"))) + str(width)
+        limit = bound(width) if name[0] == "h" else None
+        return t.var(name, width, limit), lambda env: env[name] & mask(width)
     if kind == "const":
         edge = st.sampled_from([0, 1, mask(width), 1 << (width - 1), mask(width) >> 1])
         value = draw(st.one_of(edge, st.integers(0, mask(width))))
@@ -153,6 +159,7 @@ def truths(draw: st.DrawFn, depth: int) -> Pair:
 
 environments = st.fixed_dictionaries(
     {f"{n}{w}": st.integers(0, mask(w)) for n in NAMES for w in range(1, 9)}
+    | {f"h{w}": st.integers(0, bound(w)) for w in range(1, 9)}
 )
 
 
@@ -172,7 +179,7 @@ def test_substitution_is_evaluation(pair: Pair, env: dict[str, int], other: dict
     term = pair[0]
     values = {v: t.const(env[str(v.name)], v.width) for v in t.free_vars([term])}
     assert t.substitute([term], values)[0] is t.const(t.evaluate([term], env)[0], 0)
-    renamed = {v: t.var(str(v.name) + "'", v.width) for v in t.free_vars([term])}
+    renamed = {v: t.var(str(v.name) + "'", v.width, v.hi) for v in t.free_vars([term])}
     there = t.substitute([term], renamed)
     assert t.evaluate(there, {n + "'": v for n, v in other.items()}) == t.evaluate([term], other)
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import models.reference
 import models.targets
 from proofs import catalogue, order
+from verify import cache
 from verify.encode.switch import Switch, build
 from verify.errors import BadInput
 from verify.explain import tell
@@ -19,8 +21,17 @@ from verify.prove.goal import Answer, Goal
 from verify.prove.judge import Judge, Judgement
 from verify.prove.process import solve_all
 from verify.prove.property import Property
+from verify.report import json
 from verify.request import Request, require_known, select
-from verify.result import FailedHunk, Input, NotUnderstood, PatchSummary, Report, Result
+from verify.result import (
+    UNKNOWN,
+    FailedHunk,
+    Input,
+    NotUnderstood,
+    PatchSummary,
+    Report,
+    Result,
+)
 from verify.source.mail import order_series, read_input, split_messages
 from verify.source.overlay import PatchReport, apply
 from verify.source.patch import parse_patch
@@ -30,17 +41,46 @@ from verify.target import Target
 
 
 def run(request: Request) -> Report:
-    """Check a tree. Raises BadInput for what the user can put right."""
+    """Check a tree as the user names it. Raises BadInput for what the user can put right."""
+    target = find_target(request.target)
+    plain = open_tree(_root(request), target.required)
+    tree, patches = _patched(plain, request.patches)
+    return check_tree(tree, patches, request)
+
+
+def _root(request: Request) -> Path:
+    return request.kernel or Path(str(models.reference.__file__)).parent / "tree"
+
+
+def check_tree(tree: Tree, patches: Sequence[PatchReport], request: Request) -> Report:
+    """Check a tree to which `patches` have been applied. BadInput as for `run`."""
     began = time.monotonic()
     target = find_target(request.target)
-    root = request.kernel or Path(models.reference.__file__).parent / "tree"
-    plain = open_tree(root, target.required)
-    tree, patches = _patched(plain, request.patches)
+    key = _key(tree, patches, target, request) if request.cache else ""
+    known = cache.find(key) if key else None
+    if known is not None:
+        return replace(json.parse(known), seconds=time.monotonic() - began)
+    report = _check(tree, patches, target, request, began)
+    if key and not report.count(UNKNOWN):
+        cache.keep(key, json.render(report))
+    return report
+
+
+def _key(tree: Tree, patches: Sequence[PatchReport], target: Target, request: Request) -> str:
+    files = target.dialect(request.defines).files
+    texts = [f"{path}\n{tree.read(path)}" for path in files]
+    options = replace(request, patches=(), jobs=1)
+    return cache.digest([repr(options), tree.version, repr(patches), repr(tree.touched()), *texts])
+
+
+def _check(
+    tree: Tree, patches: Sequence[PatchReport], target: Target, request: Request, began: float
+) -> Report:
     program = _program(tree, target, request.defines)
     switch = build(
         target,
         program,
-        [order.observer(target)],
+        [order.observer(target, program)],
         order.monitors(target),
         request.config,
         request.hardware,
@@ -53,12 +93,12 @@ def run(request: Request) -> Report:
             for goal, answer in solve_all(goals, jobs=request.jobs, timeout=request.timeout)
         }
 
+    names = tuple(p.name for p in properties)
     touching = {
         (p.subject, h.file, h.line): _touches(h.file, h.scope, switch, program, tree)
         for p in patches
         for h in p.failed
     }
-    names = tuple(p.name for p in properties)
     blocked = next((f"{f}:{n}" for (_, f, n), hit in touching.items() if hit), "")
     results = [
         _result(judgement, switch, program, tree, blocked)
@@ -105,11 +145,14 @@ def listing(request: Request, what: str) -> list[tuple[str, str]]:
     target = find_target(request.target)
     if what == "assumptions":
         return [(a.id, a.text) for a in target.assumptions]
-    root = request.kernel or Path(models.reference.__file__).parent / "tree"
-    program = _program(open_tree(root, target.required), target, request.defines)
+    if what == "hardware":
+        return [(p.name, f"{' | '.join(p.values)}: {p.text}") for p in target.parameters]
+    if what == "config":
+        return [(setting.name, setting.text) for setting in target.settings]
+    program = _program(open_tree(_root(request), target.required), target, request.defines)
     if what == "registers":
         return [(r.name, f"{r.count} x {r.width} bits") for r in target.registers(program)]
-    watch, cells = [order.observer(target)], order.monitors(target)
+    watch, cells = [order.observer(target, program)], order.monitors(target)
     switch = build(target, program, watch, cells, {}, {})
     return [(p.name, p.statement) for p in catalogue.properties(switch)]
 
@@ -163,7 +206,7 @@ def _result(
     prop, verdict, reason, trace = judgement.prop, judgement.verdict, judgement.reason, None
     if judgement.scenario is not None:
         target = switch.target
-        watch, cells = [order.observer(target)], order.monitors(target)
+        watch, cells = [order.observer(target, program)], order.monitors(target)
         shown = replay(target, program, judgement.scenario, judgement.model, watch, cells)
         if shown.reproduced:
             trace = tell.trace(shown, judgement.scenario.violation, program, tree)

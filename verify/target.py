@@ -18,11 +18,14 @@ from verify.ir.program import Dialect, Program
 @dataclass(frozen=True, slots=True)
 class Setting:
     """A configuration value that `--config` can fix: its name, meaning, and how to read it from
-    the state after setup (bit vector or truth value)."""
+    the state after setup (bit vector or truth value). `usual`: what most machines or guests have;
+    a counterexample takes it when it can.
+    """
 
     name: str
     text: str
     read: Callable[[Machine], Any]
+    usual: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ class Register:
     width: int
     switched: bool
     enumerated: Callable[[Machine, int], Any]
-    emulated_read: Callable[[Machine, int], tuple[Any, Any]]
+    emulated_read: Callable[[Machine, int], tuple[Any, Any, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +104,15 @@ class Target:
     while the vCPU is put. `load`, `leave` and `put` run the kernel's functions. `enter` and
     `guest` are hardware and guest; `guest` may do any number of steps at once. `capture` updates
     the ghosts of switched registers from hardware right after the guest ran.
-    `accesses`: every emulated access. `mutable`: prefixes of the kernel cells that phases or
-    accesses may write (checked: a write elsewhere is found and the list is extended).
-    `observe(m)`: what the guest can read directly right after entry. `host_visible`: prefixes of the cells
-    that anyone can read after put. `legal(m)`: which hardware states are possible at all (reserved
-    bits are 0, values within widths); it must be kept by every phase and holds initially.
-    `counting(m)`: list of (register copy, flag) that now count, for the rule that saves and restores are quiet;
+    `accesses`: every emulated access. `mutable(cell)`: phases or accesses may write the cell
+    (checked: a write elsewhere is found and added).
+    `observe(m)`: what the guest can read directly right after entry; `reachable(m)`: what it can
+    read, write or let count. `host_visible`: prefixes of the cells that anyone can read after
+    put. `legal(m)`: which hardware states are possible at all (reserved bits are 0, values within
+    widths); it must be kept by every phase and holds initially.
+    `counting(m)`: (register copy, flag) for all that can count: it counts now. `counters`: the
+    cells of registers that must be quiet while they are accessed.
     `platform(input)`: this input of setup is the same for all vCPUs of a machine.
-    `counters`: cells of registers that must be quiet while they are accessed.
     """
 
     name: str
@@ -121,22 +125,22 @@ class Target:
     settings: Sequence[Setting]
     parameters: Sequence[Parameter]
     registers: Callable[[Program], Sequence[Register]]
-    setup: Callable[[Machine], None]
+    setup: Callable[[Program, Machine], None]
     host: Callable[[Machine], None]
     load: Callable[[Machine], None]
     enter: Callable[[Machine], None]
     guest: Callable[[Machine], None]
-    capture: Callable[[Machine], None]
+    capture: Callable[[Program, Machine], None]
     leave: Callable[[Machine], None]
     put: Callable[[Machine], None]
     accesses: Callable[[Program], Sequence[Access]]
-    mutable: tuple[str, ...]
+    mutable: Callable[[str], bool]
     observe: Callable[[Machine], Sequence[Observation]]
     reachable: Callable[[Machine], Sequence[Observation]]
     host_visible: tuple[str, ...]
     legal: Callable[[Machine], Any]
     counting: Callable[[Machine], Sequence[tuple[str, Any]]]
-    counters: tuple[str, ...]
+    counters: Callable[[Program], Sequence[str]]
     entered: Callable[[Mapping[str, Any]], Any]
     platform: Callable[[str], bool]
     orderings: Sequence[Ordering]

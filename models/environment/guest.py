@@ -72,12 +72,13 @@ def readable(m: Machine, cell: str) -> Any:
 
 
 def can_count(m: Machine, cell: str) -> Any:
-    """The counter, or PERF_METRICS, advances at some time while the guest runs."""
-    ctrl = writable(m, pmu.GLOBAL_CTRL)
+    """The counter, or PERF_METRICS, advances for the guest at some time while it runs.
+
+    Where VM-entry does not load GLOBAL_CTRL, what counts are the host's own events.
+    """
     bit = m.const(1, 64) << pmu.position(cell)
-    on = (ctrl & (pmu.limit(m, pmu.GLOBAL_CTRL) & bit).nonzero()) | (
-        m.get(pmu.GLOBAL_CTRL) & bit
-    ).nonzero()
+    by_guest = writable(m, pmu.GLOBAL_CTRL) & (pmu.limit(m, pmu.GLOBAL_CTRL) & bit).nonzero()
+    on = by_guest | (vmx.loads_global_ctrl(m) & (m.get(pmu.GLOBAL_CTRL) & bit).nonzero())
     if cell == pmu.PERF_METRICS:
         return on & can_count(m, pmu.fixed_ctr(3))
     index = int(cell[cell.index("[") + 1 : -1])
@@ -136,7 +137,7 @@ def guest(m: Machine) -> None:
         _becomes(m, pmu.fixed_ctr(3), clears, zero, "metrics-clear")
         _becomes(m, pmu.PERF_METRICS, clears, zero, "metrics-clear")
         with m.when(fixed3 & m.fresh("FIXED_CTR3 written", 0)):
-            pmu.fixed3_effect(m)
+            pmu.fixed3_effect(m, "guest")
         metrics = write[pmu.PERF_METRICS] | can[pmu.PERF_METRICS]
         _becomes(m, pmu.PERF_METRICS, metrics, any_value(pmu.PERF_METRICS), "changes")
 

@@ -5,7 +5,7 @@ All register cells have 64 bits:
   hw.PERF_METRICS hw.LVTPC
 A CPU may have one counter of each kind more than KVM handles; registers that it does not have
 are 0. Counts and widths are `config.host_*`, what is not known of the hardware is `param.*`, and
-`limit.*` are the masks that follow from the configuration (`limits`).
+`config.limit_*` are the masks that follow from the configuration (`limits`).
 
 Counters advance lazily: an enabled counter takes any value just before something reads it or
 stops it. That is the same as advancing at any time, as nobody else can tell.
@@ -13,10 +13,10 @@ stops it. That is the same as advancing at any time, as nobody else can tell.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from models.hardware import msr
+from models.hardware.constants import known
 from verify.ir.machine import Machine
 
 GLOBAL_CTRL = "hw.GLOBAL_CTRL"
@@ -64,8 +64,8 @@ def cells(gp: int, fixed: int) -> dict[str, int]:
     registers += [fixed_ctr(i) for i in range(fixed)]
     return {
         **dict.fromkeys(registers, 64),
-        "size.gp": 8,
-        "size.fixed": 8,
+        "config.size_gp": 8,
+        "config.size_fixed": 8,
         "config.host_version": 8,
         "config.host_gp": 8,
         "config.host_fixed": 8,
@@ -77,30 +77,29 @@ def cells(gp: int, fixed: int) -> dict[str, int]:
         "param.fixed3_write": 2,
         "param.metrics_reserved": 1,
         "param.metrics_clear_cpl0": 1,
-        "limit.gp": 64,
-        "limit.fixed": 64,
-        "limit.ctrl": 64,
-        "limit.status": 64,
-        "limit.metrics": 64,
+        "config.limit_gp": 64,
+        "config.limit_fixed": 64,
+        "config.limit_ctrl": 64,
+        "config.limit_status": 64,
+        "config.limit_metrics": 64,
     }
-
-
-def known(value: Any) -> int | None:
-    """The number of a constant, None for a term that is not one."""
-    return value.value if getattr(value, "op", "const") == "const" else None
 
 
 def size(m: Machine, kind: str) -> int:
     """How many counters of a kind ("gp", "fixed") are modelled."""
-    count = known(m.get(f"size.{kind}"))
+    count = known(m.get(f"config.size_{kind}"))
     assert count is not None
     return count
 
 
-def counters(m: Machine) -> Iterator[str]:
+def counter_cells(gp: int, fixed: int) -> list[str]:
+    """The cells of this many counters of each kind."""
+    return [*(pmc(i) for i in range(gp)), *(fixed_ctr(i) for i in range(fixed))]
+
+
+def counters(m: Machine) -> list[str]:
     """The cells of all counters."""
-    yield from (pmc(i) for i in range(size(m, "gp")))
-    yield from (fixed_ctr(i) for i in range(size(m, "fixed")))
+    return counter_cells(size(m, "gp"), size(m, "fixed"))
 
 
 def has_gp(m: Machine, i: int) -> Any:
@@ -145,24 +144,24 @@ def limits(m: Machine) -> None:
     none = m.const(0, 64)
     count_bits = _up_to(m, gp) | (_up_to(m, fixed) << FIXED_BASE)
     ctrl = count_bits | m.ite(metrics, m.const(1 << METRICS_BIT, 64), none)
-    m.set("limit.gp", _up_to(m, m.get("config.host_gp_width")))
-    m.set("limit.fixed", _up_to(m, m.get("config.host_fixed_width")))
-    m.set("limit.ctrl", ctrl)
-    m.set("limit.status", ctrl | EVENT_BITS)
+    m.set("config.limit_gp", _up_to(m, m.get("config.host_gp_width")))
+    m.set("config.limit_fixed", _up_to(m, m.get("config.host_fixed_width")))
+    m.set("config.limit_ctrl", ctrl)
+    m.set("config.limit_status", ctrl | EVENT_BITS)
     wide = m.ite(m.get("config.host_metrics_64"), ~none, m.const(0xFFFFFFFF, 64))
-    m.set("limit.metrics", m.ite(metrics, wide, none))
+    m.set("config.limit_metrics", m.ite(metrics, wide, none))
 
 
 def limit(m: Machine, cell: str) -> Any:
     """The bits that a register can hold on this CPU (64 bits)."""
     if cell in (GLOBAL_CTRL, GLOBAL_STATUS, PERF_METRICS):
         mask = {GLOBAL_CTRL: "ctrl", GLOBAL_STATUS: "status", PERF_METRICS: "metrics"}[cell]
-        return m.get(f"limit.{mask}")
+        return m.get(f"config.limit_{mask}")
     index = int(cell[cell.index("[") + 1 : -1]) if "[" in cell else 0
     if cell == pmc(index):
-        return m.ite(has_gp(m, index), m.get("limit.gp"), m.const(0, 64))
+        return m.ite(has_gp(m, index), m.get("config.limit_gp"), m.const(0, 64))
     if cell == fixed_ctr(index):
-        return m.ite(has_fixed(m, index), m.get("limit.fixed"), m.const(0, 64))
+        return m.ite(has_fixed(m, index), m.get("config.limit_fixed"), m.const(0, 64))
     if cell == evtsel(index):
         return m.ite(has_gp(m, index), ~m.const(0, 64), m.const(0, 64))
     return ~m.const(0, 64)
@@ -215,22 +214,25 @@ def counting(m: Machine) -> list[tuple[str, Any]]:
     return [(cell, counts(m, cell)) for cell in (*counters(m), PERF_METRICS)]
 
 
-def advance(m: Machine, *affected: str) -> None:
-    """These registers may have advanced since they were last looked at, by any amount."""
-    if known(m.get(GLOBAL_CTRL)) == 0:
-        return
+def advance(m: Machine, access: str, *affected: str) -> None:
+    """These registers may have advanced since they were last looked at, by any amount.
+
+    `access` names the access that looks, so that each has inputs of its own.
+    """
     for cell in affected:
+        change = m.fresh(f"{access}/advance/{cell}", 64)
         # An input of 0 means that nothing happened.
         with m.when(counts(m, cell)):
-            m.set(cell, m.get(cell) ^ (m.fresh(f"advance/{cell}", 64) & limit(m, cell)))
+            m.set(cell, m.get(cell) ^ (change & limit(m, cell)))
 
 
-def _overflow(m: Machine) -> None:
+def _overflow(m: Machine, access: str) -> None:
     """Counters that advance may have overflowed."""
-    ctrl = m.get(GLOBAL_CTRL)
-    if known(ctrl) == 0:
-        return
-    m.set(GLOBAL_STATUS, m.get(GLOBAL_STATUS) | (m.fresh("overflow", 64) & ctrl))
+    none, bits = m.const(0, 64), m.fresh(f"{access}/overflow", 64)
+    able = none
+    for cell, counting_now in counting(m):
+        able = able | m.ite(counting_now, m.const(1 << position(cell), 64), none)
+    m.set(GLOBAL_STATUS, m.get(GLOBAL_STATUS) | (bits & able))
 
 
 # WRMSR ----------------------------------------------------------------------------------------
@@ -240,15 +242,13 @@ def write_msr(m: Machine, number: Any, value: Any) -> None:
     """WRMSR of a 64-bit value to the MSR `number` (32 bits); a faulting write is lost (H15)."""
     numbers = msr.table(size(m, "gp"), size(m, "fixed"))
     constant = known(number)
-    if constant is not None and constant in numbers:
-        _write(m, *numbers[constant], value)
-        return
     other = m.flag(True)
     for candidate, (kind, index) in numbers.items():
-        other = other & number.ne(candidate)
-        if constant is None:
-            with m.when(number.eq(candidate)):
-                _write(m, kind, index, value)
+        if constant is None or constant == candidate:
+            hit = number.eq(candidate)
+            other = other & ~hit
+            with m.when(hit):
+                _write(m, f"{candidate:#x}", kind, index, value)
     with m.when(other):
         m.not_understood("WRMSR", "the MSR is not part of this hardware model")
 
@@ -267,7 +267,7 @@ def _fits(m: Machine, cell: str, value: Any) -> Any:
     return (value & ~limit(m, cell)).eq(0)
 
 
-def _write(m: Machine, kind: str, index: int, value: Any) -> None:
+def _write(m: Machine, access: str, kind: str, index: int, value: Any) -> None:
     if kind == "PERFCTR":
         cell = pmc(index)
         stored = value.extract(31, 0).sext(64) & limit(m, cell)
@@ -277,20 +277,20 @@ def _write(m: Machine, kind: str, index: int, value: Any) -> None:
         ok = has_gp(m, index) & capability(m, msr.CAP_FW_WRITES) & _fits(m, cell, value)
         _store(m, cell, ok, value, value)
     elif kind == "FIXED_CTR":
-        _write_fixed(m, index, value)
+        _write_fixed(m, access, index, value)
     elif kind == "EVTSEL":
-        advance(m, pmc(index))
+        advance(m, access, pmc(index))
         _store(m, evtsel(index), has_gp(m, index), value, value)
     elif kind == "FIXED_CTR_CTRL":
         fixed = [fixed_ctr(i) for i in range(size(m, "fixed"))]
-        advance(m, *fixed, PERF_METRICS)
+        advance(m, access, *fixed, PERF_METRICS)
         _store(m, FIXED_CTR_CTRL, m.flag(True), value, value)
     elif kind == "GLOBAL_CTRL":
-        advance(m, *counters(m), PERF_METRICS)
-        _overflow(m)
+        _overflow(m, access)
+        advance(m, access, *counters(m), PERF_METRICS)
         _store(m, GLOBAL_CTRL, _fits(m, GLOBAL_CTRL, value), value, value)
     elif kind in ("STATUS_RESET", "STATUS_SET"):
-        _overflow(m)
+        _overflow(m, access)
         status = m.get(GLOBAL_STATUS)
         after = status & ~value if kind == "STATUS_RESET" else status | value
         note = f"GLOBAL_{kind}"
@@ -305,19 +305,19 @@ def _write(m: Machine, kind: str, index: int, value: Any) -> None:
         _store(m, cell, m.flag(False), value, value, "read-only")
 
 
-def _write_fixed(m: Machine, index: int, value: Any) -> None:
+def _write_fixed(m: Machine, access: str, index: int, value: Any) -> None:
     cell = fixed_ctr(index)
     ok = has_fixed(m, index) & _fits(m, cell, value)
     _store(m, cell, ok, value, value)
     if index == 3:
         with m.when(ok):
-            fixed3_effect(m)
+            fixed3_effect(m, access)
 
 
-def fixed3_effect(m: Machine) -> None:
+def fixed3_effect(m: Machine, access: str) -> None:
     """What a write of fixed counter 3 does to PERF_METRICS (H3): a parameter."""
     before, mode = m.get(PERF_METRICS), m.get("param.fixed3_write")
-    undefined = m.fresh("undefined/PERF_METRICS", 64) & limit(m, PERF_METRICS)
+    undefined = m.fresh(f"{access}/undefined/PERF_METRICS", 64) & limit(m, PERF_METRICS)
     cleared = mode.eq(FIXED3_WRITE.index("clear"))
     havoc = mode.eq(FIXED3_WRITE.index("havoc"))
     after = m.ite(havoc, undefined, m.ite(cleared, m.const(0, 64), before))
@@ -330,25 +330,21 @@ def fixed3_effect(m: Machine) -> None:
 
 
 def read_msr(m: Machine, number: Any) -> Any:
-    """RDMSR of the MSR `number` (32 bits): its 64-bit value."""
+    """RDMSR of the MSR `number` (32 bits): its 64-bit value; any value for one that is not part
+    of this model, as reading it changes nothing here."""
     numbers = msr.table(size(m, "gp"), size(m, "fixed"))
     constant = known(number)
-    if constant is not None and constant in numbers:
-        return _read(m, *numbers[constant])
     value = m.fresh("undefined/RDMSR", 64)
-    other = m.flag(True)
     for candidate, (kind, index) in numbers.items():
-        other = other & number.ne(candidate)
-        if constant is None:
-            with m.when(number.eq(candidate)):
-                found = _read(m, kind, index)
-            value = m.ite(number.eq(candidate), found, value)
-    with m.when(other):
-        m.not_understood("RDMSR", "the MSR is not part of this hardware model")
+        if constant is None or constant == candidate:
+            hit = number.eq(candidate)
+            with m.when(hit):
+                found = _read(m, f"{candidate:#x}", kind, index)
+            value = m.ite(hit, found, value)
     return value
 
 
-def _read(m: Machine, kind: str, index: int) -> Any:
+def _read(m: Machine, access: str, kind: str, index: int) -> Any:
     if kind == "PERF_CAPABILITIES":
         value = m.get("config.host_perf_cap")
         m.emit("RDMSR", kind, value, value)
@@ -359,9 +355,9 @@ def _read(m: Machine, kind: str, index: int) -> Any:
     if cell is None:
         cell = fixed_ctr(index) if kind == "FIXED_CTR" else f"hw.{kind}"
     if cell in (*counters(m), PERF_METRICS):
-        advance(m, cell)
+        advance(m, access, cell)
     elif cell == GLOBAL_STATUS:
-        _overflow(m)
+        _overflow(m, access)
     value = m.get(cell)
     m.emit("RDMSR", cell, value, value)
     return value
@@ -376,23 +372,22 @@ def read_pmc(m: Machine, ecx: Any) -> Any:
     places |= {RDPMC_FIXED | i: fixed_ctr(i) for i in range(size(m, "fixed"))}
     places[RDPMC_METRICS] = PERF_METRICS
     constant = known(ecx)
-    if constant is not None and constant in places:
-        return _read_pmc(m, places[constant])
     value = m.const(0, 64)
     other = m.flag(True)
     for candidate, cell in places.items():
-        other = other & ecx.ne(candidate)
-        if constant is None:
-            with m.when(ecx.eq(candidate)):
-                found = _read_pmc(m, cell)
-            value = m.ite(ecx.eq(candidate), found, value)
+        if constant is None or constant == candidate:
+            hit = ecx.eq(candidate)
+            other = other & ~hit
+            with m.when(hit):
+                found = _read_pmc(m, f"{candidate:#x}", cell)
+            value = m.ite(hit, found, value)
     with m.when(other):
         m.emit("#GP", "RDPMC", value, value, "no such counter")
     return value
 
 
-def _read_pmc(m: Machine, cell: str) -> Any:
-    advance(m, cell)
+def _read_pmc(m: Machine, access: str, cell: str) -> Any:
+    advance(m, access, cell)
     value = m.get(cell)
     if cell == PERF_METRICS:
         exists = has_metrics(m)

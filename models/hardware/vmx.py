@@ -1,8 +1,9 @@
 """VM-entry and VM-exit as far as they switch GLOBAL_CTRL (facts H7, H12; SDM, high).
 
 Cells: vmcs.guest_global_ctrl and vmcs.host_global_ctrl (64 bits), the control words
-vmcs.entry_controls, vmcs.exit_controls and vmcs.exec_controls (32 bits), and the truth value
-run.entered: the guest ran in this cycle.
+vmcs.entry_controls, vmcs.exit_controls and vmcs.exec_controls (32 bits), the number of entries in
+the VM-exit MSR-store area vmcs.exit_msr_store_count (32 bits), and the truth value run.entered:
+the guest ran in this cycle.
 """
 
 from __future__ import annotations
@@ -12,12 +13,18 @@ from typing import Any
 from models.hardware import intel_pmu
 from verify.ir.machine import Machine
 
-GUEST_GLOBAL_CTRL = 0x2808
-HOST_GLOBAL_CTRL = 0x2C04
+EXIT_MSR_STORE_COUNT = 0x400E
+# Fields that are modelled, by encoding
+FIELDS = {
+    0x2808: "vmcs.guest_global_ctrl",
+    0x2C04: "vmcs.host_global_ctrl",
+    EXIT_MSR_STORE_COUNT: "vmcs.exit_msr_store_count",
+}
 ENTRY_LOAD_GLOBAL_CTRL = 1 << 13
 EXIT_LOAD_GLOBAL_CTRL = 1 << 12
 EXIT_SAVE_GLOBAL_CTRL = 1 << 30
 RDPMC_EXITING = 1 << 11
+USE_MSR_BITMAPS = 1 << 28
 
 CELLS = {
     "vmcs.guest_global_ctrl": 64,
@@ -25,6 +32,7 @@ CELLS = {
     "vmcs.entry_controls": 32,
     "vmcs.exit_controls": 32,
     "vmcs.exec_controls": 32,
+    "vmcs.exit_msr_store_count": 32,
     "run.entered": 0,
 }
 
@@ -34,13 +42,18 @@ def rdpmc_exits(m: Machine) -> Any:
     return (m.get("vmcs.exec_controls") & RDPMC_EXITING).nonzero()
 
 
+def loads_global_ctrl(m: Machine) -> Any:
+    """VM-entry loads GLOBAL_CTRL from the VMCS."""
+    return (m.get("vmcs.entry_controls") & ENTRY_LOAD_GLOBAL_CTRL).nonzero()
+
+
 def enter(m: Machine) -> None:
     """VM-entry: loads GLOBAL_CTRL, or fails when the field has an illegal bit (H12).
 
     KVM may also decide at the last moment not to enter; put runs all the same.
     """
     before, field = m.get(intel_pmu.GLOBAL_CTRL), m.get("vmcs.guest_global_ctrl")
-    loads = (m.get("vmcs.entry_controls") & ENTRY_LOAD_GLOBAL_CTRL).nonzero()
+    loads = loads_global_ctrl(m)
     illegal = (field & ~intel_pmu.limit(m, intel_pmu.GLOBAL_CTRL)).nonzero()
     fails = loads & illegal
     entered = ~fails & ~m.fresh("entry-skipped", 0)

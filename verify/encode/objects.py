@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
-from verify.encode.store import UNDEFINED, Cell, Pointer, local_root, merge
-from verify.encode.term import Term, const, ite, var
+from verify.encode.names import Input, below, value_of
+from verify.encode.store import UNSET, Cell, Pointer, local_root, merge
+from verify.encode.term import Term, const, ite, true
 from verify.ir.program import Program
 from verify.ir.types import Array, Int, Record, Type
 from verify.ir.types import Pointer as PointerType
@@ -25,21 +27,22 @@ class Havoc:
 
     guard: Term
     roots: frozenset[str]
-    name: str
+    name: Input
 
     def value(self, path: str, kind: Int) -> Term:
         """What a cell holds afterwards."""
-        return read_input(f"{self.name}/{path}", kind)
+        return read_input(below(self.name, f"/{path}"), kind)
 
 
-def read_input(name: str, kind: Int) -> Term:
+def read_input(name: Input, kind: Int) -> Term:
     """An input as a value of a type: for `_Bool` it is read as `!= 0`."""
-    value = var(name, kind.width)
+    value = value_of(name, kind.width)
     if kind.boolean:
         return ite(value.nonzero(), const(1, kind.width), const(0, kind.width))
     return value
 
 
+@lru_cache(maxsize=1 << 16)
 def root(path: str) -> str:
     """The object that a path starts at; for a local the whole local."""
     if path.startswith("%"):
@@ -65,15 +68,13 @@ class Objects:
         self._types: dict[str, Type | None] = {}
         self.locals: dict[str, Type] = {}
         # The input that unassigned parts of a local are, or None where they are zero.
-        self.undefined: dict[str, str | None] = {}
+        self.undefined: dict[str, Input | None] = {}
         self.havocs: list[Havoc] = []
 
     def fork(self) -> Objects:
-        """A copy that goes its own way."""
+        """A copy that goes its own way; no function may be running."""
         copy = Objects(self._program, self._objects, self._cells)
         copy._types = self._types
-        copy.locals = dict(self.locals)
-        copy.undefined = dict(self.undefined)
         copy.havocs = list(self.havocs)
         return copy
 
@@ -117,10 +118,10 @@ class Objects:
             return None
         return member.type if member else None
 
-    def set_global(self, name: str, kind: Type) -> None:
-        """A file-scope object is used; `kind` where the program does not know it."""
-        if self.type_of(name) is None:
-            self._types[name] = kind
+    def set_type(self, path: str, kind: Type) -> None:
+        """What is at `path` is used as `kind`, which counts where nothing else tells."""
+        if self.type_of(path) is None:
+            (self.locals if path[0] == "%" else self._types)[path] = kind
 
     def scalar(self, path: str) -> str:
         """The path of the first integer or pointer: an array's address is its first element's."""
@@ -163,16 +164,18 @@ class Objects:
         """What a never assigned cell holds."""
         kind = self.type_of(path)
         local = path.startswith("%")
-        name: str | None = f"init/{path}"
+        name: Input | None
         if local:
             whole = local_root(path)
             name = self.undefined.get(whole)
-            name = None if name is None else name + path[len(whole) :]
+            name = None if name is None else below(name, path[len(whole) :])
+        else:
+            name = ((true, f"init/{path}"),)
         if isinstance(kind, Int):
             value = const(0, kind.width) if name is None else read_input(name, kind)
             return value if local else self._after_havocs(path, kind, value)
         if local:
-            return Pointer.to(None if name is None else UNDEFINED)
+            return Pointer.to(None if name is None else UNSET)
         return Pointer.to(path + "->")
 
     def _after_havocs(self, path: str, kind: Int, value: Term) -> Term:
@@ -189,6 +192,10 @@ class Objects:
     def is_state(self, path: str) -> bool:
         """Not a local, and not frozen."""
         return not path.startswith(("%", *FROZEN))
+
+    def roots(self) -> set[str]:
+        """Every object that is declared."""
+        return self._model_roots | set(self._objects)
 
     def is_global(self, name: str) -> bool:
         """A root that any function can name: a file-scope object, or a model's cell (hardware)."""
@@ -217,7 +224,7 @@ class Objects:
             for name, pointer in pointers:
                 if name in reached or self.is_global(name):
                     for _, path in pointer.targets:
-                        if path is not None and path != UNDEFINED and root(path) not in reached:
+                        if path is not None and path[:1] != "?" and root(path) not in reached:
                             reached.add(root(path))
                             grown = True
         roots = frozenset(reached)

@@ -84,7 +84,7 @@ class Formulas:
         self._ite = operators.ITE
 
     def formula(self, term: Term) -> FNode:
-        """The formula of a term.
+        """The formula of a term; says nothing of the bounds of its variables.
 
         Raises ValueError for a variable whose name SMT-LIB cannot quote, and for two variables of
         one name with different widths.
@@ -144,8 +144,9 @@ class Formulas:
 def to_smtlib(assertions: Sequence[Term], comments: Iterable[str] = ()) -> str:
     """A complete SMT-LIB 2 script: is the conjunction satisfiable?
 
-    The assertions share their common parts (nested lets), so they are printed as one. Comment lines
-    go on top. The text depends on the structure and names of the terms only.
+    The assertions share their common parts (nested lets), so they are printed as one; the bounds of
+    variables that the terms were simplified by are asserted before. Comment lines go on top. The
+    text depends on the structure and names of the terms only.
     """
     from pysmt.smtlib.printers import SmtDagPrinter
     from pysmt.utils import quote
@@ -155,9 +156,14 @@ def to_smtlib(assertions: Sequence[Term], comments: Iterable[str] = ()) -> str:
     for comment in comments:
         out.write(f"; {comment}\n")
     out.write("(set-logic QF_BV)\n")
-    for variable in sorted(free_vars(assertions), key=_name):
-        sort = f"(_ BitVec {variable.width})" if variable.width else "Bool"
-        out.write(f"(declare-const {quote(_name(variable))} {sort})\n")
+    variables = sorted(free_vars(assertions), key=_name)
+    for name, width in {_name(v): v.width for v in variables}.items():
+        sort = f"(_ BitVec {width})" if width else "Bool"
+        out.write(f"(declare-const {quote(name)} {sort})\n")
+    for variable in variables:
+        if variable.width and variable.hi < (1 << variable.width) - 1:
+            bound = f"(_ bv{variable.hi} {variable.width})"
+            out.write(f"(assert (bvule {quote(_name(variable))} {bound}))\n")
     out.write("(assert ")
     printer: Any = SmtDagPrinter(out)
     printer.printer(formula)

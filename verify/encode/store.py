@@ -3,17 +3,23 @@
 There is one live store. A `Scope` is opened where paths will meet again: each way there is parked
 as an outcome (its conditions since the scope was opened, and the cells it changed), the store goes
 back to how it was, and closing the scope merges the outcomes into one state.
+
+Outcomes of one scope exclude each other. A path that leaves a scope for one further out, or ends,
+makes the scopes that it leaves `lossy`: only then does closing them add a condition to the path.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from verify.encode.term import Term, conj, const, disj, false, interval, ite, negate, true
 
 UNDEFINED = "?"
-"""The target of a pointer of which nothing is known."""
+"""The target of a pointer of which nothing is known, but that it is not NULL."""
+
+UNSET = "??"
+"""The target of a local pointer that was never assigned: it may be copied, though not used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,34 +62,43 @@ def merge(condition: Term, then: Cell, orelse: Cell) -> Cell:
     return Pointer.to(UNDEFINED)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outcome:
-    """A way to the end of a scope, relative to its start."""
+    """A way to the end of a scope, relative to its start. `learned` are facts that are no part of
+    the path: what was assumed on it."""
 
     path: tuple[Term, ...]
     delta: Delta
+    learned: tuple[Term, ...] = ()
 
 
-@dataclass(slots=True)
 class Scope:
     """A place where paths meet again; from `Store.open`."""
 
-    depth: int
-    path_length: int
-    trail_length: int
-    dead: bool
-    outcomes: list[Outcome] = field(default_factory=list)
+    __slots__ = (
+        "dead",
+        "depth",
+        "learned_length",
+        "lossy",
+        "outcomes",
+        "path_length",
+        "trail_length",
+        "waiting",
+    )
 
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """A state to come back to; from `Store.snapshot`."""
-
-    cells: dict[str, Cell]
-    path: tuple[Term, ...]
-    facts: dict[Term, bool]
-    ranges: dict[Term, tuple[int, int]]
-    dead: bool
+    def __init__(
+        self, depth: int, path_length: int, learned_length: int, trail_length: int, dead: bool
+    ) -> None:
+        self.depth = depth
+        self.path_length = path_length
+        self.learned_length = learned_length
+        self.trail_length = trail_length
+        self.dead = dead
+        # A path left the scope for a place further out, or ended.
+        self.lossy = False
+        # The store still is in the state of the last outcome, which is not in `outcomes` yet.
+        self.waiting = False
+        self.outcomes: list[Outcome] = []
 
 
 _Trail = tuple[dict[Term, bool] | dict[Term, tuple[int, int]], Term, object]
@@ -95,7 +110,9 @@ class Store:
     __slots__ = (
         "_facts",
         "_layers",
+        "_learned",
         "_ranges",
+        "_scopes",
         "_trail",
         "cells",
         "dead",
@@ -112,9 +129,22 @@ class Store:
         # The depth at which each local was declared: it ends with the scope around it.
         self.declared: dict[str, int] = {}
         self._layers: list[dict[str, Cell | None]] = []
+        self._scopes: list[Scope] = []
         self._facts: dict[Term, bool] = {}
         self._ranges: dict[Term, tuple[int, int]] = {}
+        self._learned: list[Term] = []
         self._trail: list[_Trail] = []
+
+    def fork(self, initial: Callable[[str], Cell]) -> Store:
+        """A copy that goes its own way; no scope may be open."""
+        assert not self._layers
+        copy = Store(initial)
+        copy.cells = dict(self.cells)
+        copy.path = list(self.path)
+        copy.dead = self.dead
+        copy._facts = dict(self._facts)
+        copy._ranges = dict(self._ranges)
+        return copy
 
     # Cells ------------------------------------------------------------------------------------
 
@@ -149,6 +179,12 @@ class Store:
                 self._layers[-1].setdefault(path, self.cells[path])
             del self.cells[path]
 
+    def take(self, path: str) -> Cell | None:
+        """The value of a cell that exists only in the innermost scope, and its end."""
+        if self._layers:
+            self._layers[-1].pop(path, None)
+        return self.cells.pop(path, None)
+
     # Conditions -------------------------------------------------------------------------------
 
     def push(self, condition: Term) -> None:
@@ -157,22 +193,40 @@ class Store:
             self.dead = True
         elif condition is not true:
             self.path.append(condition)
-            self.learn(condition)
+            self._note(condition)
+
+    def exclude(self, condition: Term) -> None:
+        """Paths where `condition` is true end here; for no scope are they a way to its end."""
+        for scope in self._scopes:
+            scope.lossy = True
+        self.push(negate(condition))
 
     def learn(self, condition: Term) -> None:
         """Use `condition` as known on this path, without making it a part of guards."""
+        if condition is false:
+            self.exclude(true)
+        elif condition is not true and not self.dead:
+            self._learned.append(condition)
+            self._note(condition)
+
+    def _note(self, condition: Term) -> None:
+        facts, ranges, trail = self._facts, self._ranges, self._trail
         for literal in condition.args if condition.op == "and" else (condition,):
-            for term, value in ((literal, True), (negate(literal), False)):
-                self._trail.append((self._facts, term, self._facts.get(term)))
-                self._facts[term] = value
+            other = negate(literal)
+            trail.append((facts, literal, facts.get(literal)))
+            trail.append((facts, other, facts.get(other)))
+            facts[literal] = True
+            facts[other] = False
             limits = interval(literal)
             if limits is not None:
                 x, low, high = limits
-                old = self._ranges.get(x)
-                self._trail.append((self._ranges, x, old))
+                old = ranges.get(x)
+                trail.append((ranges, x, old))
                 if old is not None:
                     low, high = max(low, old[0]), min(high, old[1])
-                self._ranges[x] = (low, high)
+                ranges[x] = (low, high)
+        if not self._layers:
+            trail.clear()
 
     def fold(self, condition: Term) -> Term:
         """The condition as far as the path does not decide it."""
@@ -181,33 +235,88 @@ class Store:
         known = self._facts.get(condition)
         if known is not None:
             return true if known else false
-        if condition.op == "and":
-            parts = [self._fold_literal(part) for part in condition.args]
-            return conj(parts)
-        if condition.op == "not" and condition.args[0].op == "and":
-            return negate(conj([self._fold_literal(part) for part in condition.args[0].args]))
-        return self._fold_literal(condition)
+        positive = condition.args[0] if condition.op == "not" else condition
+        if positive.op != "and":
+            return self._fold_literal(condition)
+        parts = [self._fold_literal(part) for part in positive.args]
+        if all(new is old for new, old in zip(parts, positive.args, strict=True)):
+            return condition
+        folded = conj(parts) if positive is condition else negate(conj(parts))
+        known = self._facts.get(folded)
+        if known is not None:
+            return true if known else false
+        return folded
 
     def _fold_literal(self, literal: Term) -> Term:
         known = self._facts.get(literal)
         if known is not None:
             return true if known else false
         atom = literal.args[0] if literal.op == "not" else literal
-        if atom.op == "eq":
-            x, key = atom.args
-            if key.op == "const" and x in self._ranges:
-                low, high = self._ranges[x]
-                if not low <= key.value <= high:
-                    return false if atom is literal else true
-                if low == high:
-                    return true if atom is literal else false
-        elif atom.op == "ult" and atom.args[0].op == "const" and atom.args[1] in self._ranges:
-            low, high = self._ranges[atom.args[1]]
-            if low > atom.args[0].value:
-                return true if atom is literal else false
-            if high <= atom.args[0].value:
-                return false if atom is literal else true
-        return literal
+        holds: bool | None = None
+        if atom.op == "ult":
+            (low, high), (other_low, other_high) = map(self.limits, atom.args)
+            if high < other_low:
+                holds = True
+            elif low >= other_high:
+                holds = False
+        elif atom.op == "eq" and atom.args[1].op == "const":
+            low, high = self.limits(atom.args[0])
+            key = atom.args[1].value
+            if not low <= key <= high:
+                holds = False
+            elif low == high:
+                holds = True
+        if holds is None:
+            return literal
+        return true if holds == (atom is literal) else false
+
+    def limits(self, value: Term, depth: int = 6) -> tuple[int, int]:
+        """Bounds of the unsigned value, from the path and a look at how it is made."""
+        op, args = value.op, value.args
+        if op == "const":
+            return value.value, value.value
+        low, high = 0, value.hi
+        known = self._ranges.get(value)
+        if known is not None:
+            low, high = known[0], min(high, known[1])
+        if not depth or not args:
+            return low, high
+        depth -= 1
+        if op == "zext":
+            below, above = self.limits(args[0], depth)
+        elif op == "ite" and value.width:
+            below, above = self._limits_of_arms(value, depth)
+        elif op == "and" and value.width:
+            below, above = 0, min(self.limits(arg, depth)[1] for arg in args)
+        elif op == "lshr" and args[1].op == "const":
+            below, above = (bound >> args[1].value for bound in self.limits(args[0], depth))
+        elif op == "extract" and not value.value[1]:
+            below, above = self.limits(args[0], depth)
+            if above >> value.width:
+                return low, high
+        elif op == "add":
+            (a, b), (c, d) = (self.limits(arg, depth) for arg in args)
+            below, above = a + c, b + d
+            if above >> value.width:
+                return low, high
+        else:
+            return low, high
+        return max(low, below), min(high, above)
+
+    def _limits_of_arms(self, value: Term, depth: int) -> tuple[int, int]:
+        condition, then, orelse = value.args
+        known = self._facts.get(condition)
+        if known is not None:
+            return self.limits(then if known else orelse, depth)
+        (a, b), (c, d) = self.limits(then, depth), self.limits(orelse, depth)
+        if condition.op == "ult":
+            # The smaller of two values: its bound is the smaller bound.
+            small, great = condition.args
+            if small is then:
+                b = min(b, d if great is orelse else self.limits(great, depth)[1])
+            if great is orelse:
+                d = min(d, b if small is then else self.limits(small, depth)[1])
+        return min(a, c), max(b, d)
 
     def narrow(self, value: Term) -> Term:
         """A value simplified by what the path says of it."""
@@ -237,8 +346,11 @@ class Store:
 
     def open(self) -> Scope:
         """Start a scope here."""
-        scope = Scope(len(self._layers), len(self.path), len(self._trail), self.dead)
+        scope = Scope(
+            len(self._layers), len(self.path), len(self._learned), len(self._trail), self.dead
+        )
         self._layers.append({})
+        self._scopes.append(scope)
         return scope
 
     def outcome(self, scope: Scope, condition: Term = true) -> Outcome:
@@ -249,24 +361,52 @@ class Store:
             for path in layer:
                 delta[path] = cells.get(path)
         conditions = tuple(self.path[scope.path_length :])
-        return Outcome(conditions if condition is true else (*conditions, condition), delta)
+        if condition is not true:
+            conditions = (*conditions, condition)
+        return Outcome(conditions, delta, tuple(self._learned[scope.learned_length :]))
 
     def park(self, scope: Scope) -> None:
         """This path goes to the end of the scope, and nothing happens on it before."""
-        if not self.dead:
+        if self.dead:
+            return
+        inner = self._scopes[scope.depth + 1 :]
+        if inner:
             scope.outcomes.append(self.outcome(scope))
-            self.dead = True
+            for left in inner:
+                left.lossy = True
+        else:
+            scope.waiting = True
+        self.dead = True
+
+    def park_where(self, scope: Scope, condition: Term) -> None:
+        """Where `condition` is true this path goes to the end of the scope; else it goes on."""
+        scope.outcomes.append(self.outcome(scope, condition))
+        for left in self._scopes[scope.depth + 1 :]:
+            left.lossy = True
+        self.push(negate(condition))
 
     def reset(self, scope: Scope) -> None:
         """Go back to the scope's start; only scopes inside it may have been opened, and closed."""
+        self._settle(scope)
         layer = self._layers[scope.depth]
+        cells = self.cells
         for path, value in layer.items():
             if value is None:
-                self.cells.pop(path, None)
+                cells.pop(path, None)
             else:
-                self.cells[path] = value
+                cells[path] = value
         layer.clear()
+        self._undo(scope)
+
+    def _settle(self, scope: Scope) -> None:
+        if scope.waiting:
+            scope.waiting = False
+            scope.outcomes.append(self.outcome(scope))
+
+    def _undo(self, scope: Scope) -> None:
+        """Forget the conditions since the scope's start."""
         del self.path[scope.path_length :]
+        del self._learned[scope.learned_length :]
         trail = self._trail
         while len(trail) > scope.trail_length:
             where, term, old = trail.pop()
@@ -276,16 +416,89 @@ class Store:
                 where[term] = old  # type: ignore[assignment]
         self.dead = scope.dead
 
+    def quiet(self, scope: Scope) -> bool:
+        """Nothing has happened since the scope's start but that one condition was pushed."""
+        return not (
+            self.dead
+            or self._layers[scope.depth]
+            or scope.outcomes
+            or scope.lossy
+            or len(self.path) > scope.path_length + 1
+            or len(self._learned) > scope.learned_length
+        )
+
+    def cancel(self, scope: Scope) -> None:
+        """End a scope as if it had never been opened."""
+        self.reset(scope)
+        self._pop()
+
     def close(self, scope: Scope, keep: bool = False) -> None:
         """Merge the outcomes, this path the last of them; locals of the scope end unless kept."""
-        self.park(scope)
+        depth = None if keep else scope.depth
+        if scope.waiting or not self.dead:
+            if not scope.outcomes:
+                self._commit(depth)
+                self.dead = scope.dead
+                return
+            scope.waiting = True
         self.reset(scope)
-        self._layers.pop()
-        self.enter(scope.outcomes, None if keep else scope.depth)
+        self._pop()
+        self.enter(scope.outcomes, depth, not scope.lossy)
         self.dead = self.dead or scope.dead
 
-    def enter(self, outcomes: Sequence[Outcome], depth: int | None = None) -> None:
-        """Go on from the start of a scope as one state for all outcomes (none: no path)."""
+    def rejoin(self, scope: Scope, condition: Term) -> None:
+        """Close a scope that `condition` was pushed in; where it is false nothing happens.
+        Locals are kept."""
+        quick = (
+            not self.dead
+            and not scope.outcomes
+            and not scope.lossy
+            and len(self.path) == scope.path_length + 1
+            and len(self._learned) == scope.learned_length
+        )
+        if not quick:
+            self.park(scope)
+            self.reset(scope)
+            self.push(negate(condition))
+            self.close(scope, keep=True)
+            return
+        layer = self._pop()
+        self._undo(scope)
+        cells, initial = self.cells, self.initial
+        outer = self._layers[-1] if self._layers else None
+        for path, old in layer.items():
+            value = cells.get(path)
+            if outer is not None and path not in outer:
+                outer[path] = old
+            if value is old:
+                continue
+            cells[path] = merge(
+                condition,
+                initial(path) if value is None else value,
+                initial(path) if old is None else old,
+            )
+
+    def _commit(self, depth: int | None) -> None:
+        """End the innermost scope, whose only way is the current state."""
+        layer = self._pop()
+        outer = self._layers[-1] if self._layers else None
+        for path, old in layer.items():
+            if path[0] == "%" and depth is not None and self.ends(path, depth):
+                self.cells.pop(path, None)
+            elif outer is not None and path not in outer:
+                outer[path] = old
+        if outer is None:
+            self._trail.clear()
+
+    def _pop(self) -> dict[str, Cell | None]:
+        self._scopes.pop()
+        return self._layers.pop()
+
+    def enter(
+        self, outcomes: Sequence[Outcome], depth: int | None = None, complete: bool = False
+    ) -> None:
+        """Go on from the start of a scope as one state for all outcomes (none: no path).
+        `complete`: the outcomes are all the ways that there are from the start."""
         if not outcomes:
             self.dead = True
             return
@@ -294,11 +507,15 @@ class Store:
                 self.forget(path)
             else:
                 self.write(path, value)
+        first = outcomes[0]
         if len(outcomes) == 1:
-            for condition in outcomes[0].path:
+            for condition in first.path:
                 self.push(condition)
-        else:
+        elif not complete:
             self.push(_cover([o.path for o in outcomes]))
+        for fact in first.learned:
+            if all(fact in o.learned for o in outcomes):
+                self.learn(fact)
 
     def ends(self, path: str, depth: int) -> bool:
         """A local declared at more than this depth."""
@@ -315,22 +532,6 @@ class Store:
     def condition(self) -> Term:
         """The whole path condition."""
         return false if self.dead else conj(self.path)
-
-    def snapshot(self) -> Snapshot:
-        """The state now; no scope may be open."""
-        assert not self._layers
-        facts, ranges = dict(self._facts), dict(self._ranges)
-        return Snapshot(dict(self.cells), tuple(self.path), facts, ranges, self.dead)
-
-    def restore(self, snapshot: Snapshot) -> None:
-        """Go back to a snapshot; no scope may be open. `cells` stays the same object."""
-        assert not self._layers
-        self.cells.clear()
-        self.cells.update(snapshot.cells)
-        self.path = list(snapshot.path)
-        self._facts, self._ranges = dict(snapshot.facts), dict(snapshot.ranges)
-        self._trail = []
-        self.dead = snapshot.dead
 
 
 def local_root(path: str) -> str:

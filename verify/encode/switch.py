@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from verify.encode import term as t
-from verify.encode.execute import Executor, NotUnderstood, Pointer
+from verify.encode.execute import DEFINED, Executor, Fault, NotUnderstood, Pointer
 from verify.encode.term import Term
 from verify.errors import BadInput, InternalError
 from verify.ir.program import Program
@@ -20,17 +21,19 @@ from verify.request import require_known
 from verify.target import Observation, Target
 
 STATE = "state/"
-CONFIG = "config/"
+CONFIG = DEFINED
 Cells = dict[str, Term]
 
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """One transition: `post` gives the cells that it changes, `assumes` restricts its inputs."""
+    """One transition: `post` gives the cells that it changes, `assumes` restricts its inputs.
+    Where a fault happens there is no state after it, whatever `post` says."""
 
     name: str
     post: Cells
     assumes: tuple[Term, ...]
+    faults: tuple[Fault, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +45,25 @@ class Point:
     reachable: tuple[Observation, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Read:
+    """An emulated read at the host phase: the guest has the register, the kernel answers, with
+    what value, and what that must be; `assumes` restricts the read's inputs."""
+
+    enumerated: Term
+    accepted: Term
+    value: Term
+    expected: Term
+    assumes: tuple[Term, ...]
+
+
 @dataclass(slots=True)
 class Switch:
     """All relations of one target on one tree.
 
     `config` constrains the configuration constants; `pinned` holds what the user fixed;
     `settings` are the named configuration values; `legal` holds of the hardware state variables;
-    `reads` are the emulated reads at the host phase by register copy: (enumerated, accepted,
-    value, assumptions).
+    `reads` are the emulated reads by register copy.
     """
 
     target: Target
@@ -61,13 +75,11 @@ class Switch:
     points: dict[str, Point] = field(default_factory=dict)
     cycle: Relation = field(default_factory=lambda: Relation("cycle", {}, ()))
     accesses: list[Relation] = field(default_factory=list)
-    reads: dict[tuple[str, int], tuple[Term, Term, Term, tuple[Term, ...]]] = field(
-        default_factory=dict
-    )
-    enumerated: dict[tuple[str, int], Term] = field(default_factory=dict)
+    reads: dict[tuple[str, int], Read] = field(default_factory=dict)
     legal: list[Term] = field(default_factory=list)
     not_understood: list[NotUnderstood] = field(default_factory=list)
     functions: set[str] = field(default_factory=set)
+    setup_faults: tuple[Fault, ...] = ()
 
     def relations(self) -> list[Relation]:
         """Every transition between host-phase states."""
@@ -94,20 +106,23 @@ def build(
     cells = {**target.cells(program), **monitors}
     machine = Executor(program, target.contracts(program), target.objects, cells)
     machine.begin_phase("setup")
-    target.setup(machine)
+    target.setup(program, machine)
     for name in monitors:
         machine.set(name, t.const(0, monitors[name]))
+    machine.settle()
     for setting in target.settings:
         switch.settings[setting.name] = setting.read(machine)
-    after_setup = {c: v for c, v in machine.store.items() if not c.startswith("%")}
+    after_setup = {c: v for c, v in machine.cells.items() if not c.startswith("%")}
     switch.config += machine.assumptions
-    mutable = set(monitors)
+    switch.setup_faults = tuple(machine.faults)
+    mutable = {c for c in cells if c in monitors or target.mutable(c)}
     while True:
         found = _run(switch, machine, after_setup, mutable, observers, monitors)
         if not found:
             break
         mutable |= found
-    switch.not_understood = list(machine.not_understood) + switch.not_understood
+        if __import__("os").environ.get("FOUND"): print("FOUND", found)
+    switch.not_understood = list(machine.not_understood_places) + switch.not_understood
     _pin(switch, config, hardware)
     return switch
 
@@ -124,21 +139,15 @@ def _run(
     the cells that turned out to change although they were taken as constant."""
     target = switch.target
     start: dict[str, Term | Pointer] = {}
-    definitions: list[Term] = []
     switch.initial = {}
     for cell, value in after_setup.items():
         if isinstance(value, Pointer):
             start[cell] = value
-        elif cell in mutable or cell.startswith(target.mutable):
+        elif cell in mutable or target.mutable(cell):
             start[cell] = t.var(STATE + cell, value.width)
             switch.initial[cell] = value
-        elif value.op in ("const", "var"):
-            start[cell] = value
         else:
-            constant = t.var(CONFIG + cell, value.width)
-            constant.hi = value.hi
-            start[cell] = constant
-            definitions.append(constant.eq(value))
+            start[cell] = value
     for cell in mutable:
         if cell not in start:
             # never set by setup: any initial value
@@ -150,16 +159,16 @@ def _run(
 
     def begin(phase: str) -> Executor:
         machine = after.fork()
-        machine.store.clear()
-        machine.store.update(start)
+        machine.cells.clear()
+        machine.cells.update(start)
         machine.assumptions.clear()
-        machine.not_understood.clear()
+        machine.not_understood_places.clear()
         machine.begin_phase(phase)
         return machine
 
     def finish(machine: Executor, name: str) -> Relation:
         post: Cells = {}
-        for cell, value in machine.store.items():
+        for cell, value in machine.cells.items():
             if cell.startswith("%"):
                 continue
             before = start.get(cell)
@@ -174,9 +183,9 @@ def _run(
             if cell not in switch.initial:
                 found.add(cell)
             post[cell] = value
-        not_understood.extend(machine.not_understood)
+        not_understood.extend(machine.not_understood_places)
         switch.functions |= machine.functions
-        return Relation(name, post, tuple(machine.assumptions))
+        return Relation(name, post, tuple(machine.assumptions), tuple(machine.faults))
 
     machine = begin("host")
     machine.observers.extend(observers)
@@ -188,7 +197,7 @@ def _run(
         ("load", target.load),
         ("enter", target.enter),
         ("guest", target.guest),
-        ("capture", target.capture),
+        ("capture", partial(target.capture, switch.program)),
         ("leave", target.leave),
         ("put", target.put),
     ):
@@ -210,24 +219,19 @@ def _run(
         for i in range(register.count):
             machine = begin(f"read/{register.name}[{i}]")
             enumerated = register.enumerated(machine, i)
-            accepted, value = register.emulated_read(machine, i)
-            switch.enumerated[register.name, i] = enumerated
-            switch.reads[register.name, i] = (
-                enumerated,
-                accepted,
-                value,
-                tuple(machine.assumptions),
+            accepted, value, expected = register.emulated_read(machine, i)
+            switch.reads[register.name, i] = Read(
+                enumerated, accepted, value, expected, tuple(machine.assumptions)
             )
     machine = begin("legal")
     switch.legal = [target.legal(machine)]
-    switch.config += definitions
     switch.not_understood = not_understood
     return set()
 
 
 def _point(machine: Executor, target: Target | None = None) -> Point:
     cells = {
-        c: v for c, v in machine.store.items() if isinstance(v, Term) and not c.startswith("%")
+        c: v for c, v in machine.cells.items() if isinstance(v, Term) and not c.startswith("%")
     }
     if target is None:
         return Point(cells, (), ())
@@ -260,5 +264,6 @@ def parameter_is(switch: Switch, name: str, choice: str) -> Term:
 def renamed(terms: Iterable[Term], suffix: str, select: Callable[[str], bool]) -> list[Term]:
     """The terms with every selected variable replaced by a copy of another run or step."""
     terms = list(terms)
-    mapping = {v: t.var(v.name + suffix, v.width) for v in t.free_vars(terms) if select(v.name)}
+    chosen = [v for v in t.free_vars(terms) if select(v.name)]
+    mapping = {v: t.var(v.name + suffix, v.width, v.hi) for v in chosen}
     return t.substitute(terms, mapping) if mapping else terms

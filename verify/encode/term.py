@@ -168,6 +168,11 @@ def _intern(
     return term
 
 
+def created() -> int:
+    """How many terms there are: a measure of work."""
+    return _count
+
+
 def _make(
     op: str,
     args: tuple[Term, ...],
@@ -189,8 +194,12 @@ def const(value: int, width: int) -> Term:
 
 
 def var(name: str, width: int, hi: int | None = None) -> Term:
-    """The input or state variable `name`. `hi` is a bound that the caller knows to hold; variables
-    of one name that differ in width or bound are different terms."""
+    """The input or state variable `name`.
+
+    `hi` is a bound that the caller knows to hold: terms are simplified by it, and no formula says
+    it, so whatever is asserted of such terms must imply it. Variables of one name that differ in
+    width or bound are different terms, and one variable to `evaluate` and to solvers.
+    """
     full = ((1 << width) - 1) if width else 1
     bound = full if hi is None else min(hi, full)
     key = ("var", name, width, bound)
@@ -238,8 +247,19 @@ def interval(literal: Term) -> tuple[Term, int, int] | None:
     return None
 
 
+_conjunctions: dict[tuple[Term, ...], Term] = {}
+
+
 def conj(terms: Iterable[Term]) -> Term:
     """True where all of the truth values are."""
+    key = tuple(terms)
+    known = _conjunctions.get(key)
+    if known is None:
+        known = _conjunctions[key] = _conj(key)
+    return known
+
+
+def _conj(terms: tuple[Term, ...]) -> Term:
     literals: dict[Term, None] = {}
     for term in terms:
         if term.op == "and":
@@ -390,12 +410,23 @@ def _both_const(term: Term) -> bool:
     return term.op == "ite" and term.args[1].op == "const" and term.args[2].op == "const"
 
 
+_choices: dict[tuple[Term, Term, Term], Term] = {}
+
+
 def ite(condition: Term, then: Term, orelse: Term) -> Term:
     """`then` where `condition` is true, else `orelse`."""
     if then is orelse:
         return then
     if condition.op == "const":
         return then if condition.value else orelse
+    key = (condition, then, orelse)
+    known = _choices.get(key)
+    if known is None:
+        known = _choices[key] = _ite(condition, then, orelse)
+    return known
+
+
+def _ite(condition: Term, then: Term, orelse: Term) -> Term:
     if then.width != orelse.width:
         raise ValueError(f"arms of {then.width} and {orelse.width} bits")
     if condition.op == "not":
@@ -442,12 +473,13 @@ def ite(condition: Term, then: Term, orelse: Term) -> Term:
 def _limited(condition: Term, arm: Term, holds: bool) -> int:
     """Upper bound of an arm, given what its condition says of it."""
     limits = interval(condition if holds else negate(condition))
-    if limits is not None and limits[0] is arm:
+    inner = arm.args[0] if arm.op == "zext" else arm
+    if limits is not None and limits[0] is inner:
         return min(arm.hi, limits[2])
     if condition.op == "ult":
         # The smaller of two values is bounded by the bound of the greater.
         small, great = condition.args if holds else reversed(condition.args)
-        if small is arm:
+        if small is inner:
             return min(arm.hi, great.hi)
     return arm.hi
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from verify.ir.interp import Interpreter, Step, Stuck
@@ -113,7 +114,7 @@ def _run(
             inputs.vcpu = step.mark
             vcpu = "B" if previous is not None else "A"
             machine.begin_phase("setup")
-            target.setup(machine)
+            target.setup(program, machine)
             for name, width in monitors.items():
                 machine.set(name, machine.const(0, width))
             if previous is not None:
@@ -132,7 +133,7 @@ def _run(
             accesses[step.name].run(machine)
         elif step is not last or scenario.violation.phase != "read":
             stop = scenario.violation.phase if step is last else ""
-            found = _cycle(target, machine, observers, monitors, stop, scenario.violation)
+            found = _cycle(target, program, machine, observers, monitors, stop, scenario.violation)
             if found is not None:
                 steps += _labelled(machine, vcpu, scenario)
                 return _Outcome(*found, steps, settings)
@@ -177,6 +178,7 @@ def _labelled(machine: Interpreter, vcpu: str, scenario: Scenario) -> list[Step]
 
 def _cycle(
     target: Target,
+    program: Program,
     machine: Interpreter,
     observers: Sequence[Observer],
     monitors: Mapping[str, int],
@@ -192,7 +194,7 @@ def _cycle(
         ("load", target.load),
         ("enter", target.enter),
         ("guest", target.guest),
-        ("capture", target.capture),
+        ("capture", partial(target.capture, program)),
         ("leave", target.leave),
         ("put", target.put),
     ):

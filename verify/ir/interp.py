@@ -149,6 +149,9 @@ class Interpreter:
         if self._live and not _holds(condition):
             raise self._evaluator.stuck("an assumption does not hold")
 
+    def settle(self) -> None:
+        """Nothing: numbers need no names."""
+
     def emit(self, op: str, register: str, before: Any, after: Any, note: str = "") -> None:
         """Record a step and tell the observers."""
         if not self._live:

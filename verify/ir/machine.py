@@ -97,6 +97,10 @@ class Machine(Protocol):
         """Restrict the inputs of this path; only for what the environment's contract promises."""
         ...
 
+    def settle(self) -> None:
+        """A good place to stop and name all values; changes nothing."""
+        ...
+
     def emit(self, op: str, register: str, before: Any, after: Any, note: str = "") -> None:
         """Tell the observers of a hardware access or event, under the current conditions."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -68,4 +69,4 @@ class RecordDef:
     """The members of a record in order of declaration (bit-fields and unions are lowered away)."""
 
     tag: str
-    members: dict[str, Member]
+    members: Mapping[str, Member]

@@ -1,8 +1,9 @@
 """Invariants of the host phase, inferred: candidate templates and Houdini.
 
 Candidates come from the shape of the relations, never from names: a kernel cell equals a ghost
-when one transition writes both; a cell has no bit of a mask when a transition that writes it
-looks at that mask; a hardware cell is zero.
+when one access writes both; a cell has no bit of a mask when an access that writes it looks at
+that mask, or when hardware has the mask; a hardware cell is zero. What speaks of a register that
+the guest owns may hold only where the guest's configuration has it.
 """
 
 from __future__ import annotations
@@ -15,44 +16,60 @@ from verify.encode.term import Term
 from verify.prove.goal import Answer, Goal
 
 GHOST = "ghost."
+MONITOR = "monitor."
 Solve = Callable[[Sequence[Goal]], Mapping[str, Answer]]
 
 
 def candidates(switch: Switch) -> list[Term]:
     """Terms over state variables (and constants of the configuration) that may be invariant."""
-    prefixes = switch.target.host_visible
-    found: dict[int, Term] = {}
-
-    def add(candidate: Term) -> None:
-        if candidate.op != "const":
-            found[candidate.id] = candidate
-
+    hardware = switch.target.host_visible
     state = {c: t.var(STATE + c, v.width) for c, v in switch.initial.items()}
-    for relation in switch.relations():
-        written = [c for c in relation.post if c in state and state[c].width > 0]
-        ghosts = [c for c in written if c.startswith(GHOST)]
-        # a whole cycle writes too much to tell which cells belong together
-        near = relation is not switch.cycle
+    owned = {
+        register.ghost.format(i): switch.reads[register.name, i].enumerated
+        for register in switch.target.registers(switch.program)
+        for i in range(register.count)
+    }
+    limits = _masks(switch.legal)
+    found: dict[Term, None] = {}
+
+    def add(candidate: Term, *conditions: Term) -> None:
+        for condition in (t.true, *conditions):
+            guarded = t.disj([t.negate(condition), candidate])
+            if guarded.op != "const":
+                found[guarded] = None
+
+    for cell in switch.cycle.post:
+        if cell.startswith(hardware) and state[cell].width:
+            add(state[cell].eq(0))
+    for access in switch.accesses:
+        written = [c for c in access.post if state[c].width]
+        ghosts = [c for c in written if c in owned]
+        conditions = [owned[c] for c in ghosts]
         for cell in written:
-            if cell.startswith((GHOST, "monitor.")):
+            if cell.startswith((GHOST, MONITOR, *hardware)):
                 continue
-            if cell.startswith(prefixes):
-                add(state[cell].eq(0))
-                continue
-            if not near:
-                continue
+            value = state[cell]
             for ghost in ghosts:
-                if state[ghost].width == state[cell].width:
-                    add(state[cell].eq(state[ghost]))
-            masks = [
-                v
-                for v in t.free_vars([relation.post[cell]])
-                if v.name.startswith((CONFIG, "init/")) and v.width == state[cell].width
-            ]
-            for mask in masks:
-                add((state[cell] & mask).eq(0))
-                add((state[cell] & ~mask).eq(0))
-    return list(found.values())
+                if state[ghost].width == value.width:
+                    add(value.eq(state[ghost]), owned[ghost])
+            for mask in _masks([access.post[cell]]):
+                if mask.width == value.width:
+                    add((value & mask).eq(0), *conditions)
+                    add((value & ~mask).eq(0), *conditions)
+            if cell in switch.cycle.post:
+                for mask in limits:
+                    if mask.width == value.width:
+                        add((value & ~mask).eq(0), *conditions)
+    return list(found)
+
+
+def _masks(terms: Sequence[Term]) -> list[Term]:
+    """The constants of the configuration that the terms look at."""
+    return [
+        v
+        for v in t.free_vars(terms)
+        if v.width > 1 and str(v.name).startswith((CONFIG, "init/"))
+    ]
 
 
 def _after(relation: Relation, terms: Iterable[Term]) -> list[Term]:
@@ -71,7 +88,7 @@ def infer(switch: Switch, background: Sequence[Term], solve: Solve) -> list[Term
     at_start = dict(zip(alive, t.substitute(alive, initial), strict=True))
     at_start = {c: v for c, v in at_start.items() if v is not t.false}
     alive = [c for c in alive if c in at_start]
-    alive = _filter(alive, {"initiation": (switch.config, at_start)}, [], solve)
+    alive = _filter(alive, {"initiation": (switch.config, at_start)}, None, solve)
     steps: dict[str, tuple[Sequence[Term], dict[Term, Term]]] = {}
     for relation in switch.relations():
         after = dict(zip(alive, _after(relation, alive), strict=True))
@@ -84,37 +101,22 @@ def infer(switch: Switch, background: Sequence[Term], solve: Solve) -> list[Term
 def _filter(
     alive: list[Term],
     steps: dict[str, tuple[Sequence[Term], dict[Term, Term]]],
-    background: Sequence[Term],
+    background: Sequence[Term] | None,
     solve: Solve,
 ) -> list[Term]:
+    """Those that hold after every step; before it they do too, with the background, if given."""
     kept = list(alive)
-    open_steps = set(steps)
-    while open_steps:
-        goals = []
-        for name in sorted(open_steps):
-            assumes, after = steps[name]
-            broken = [~after[c] for c in kept if c in after and after[c] is not t.true]
-            if broken:
-                pre = kept if background else []
-                goals.append(Goal(name, (*background, *pre, *assumes, t.disj(broken)), None))
-        if not goals:
-            break
+    while True:
+        before = () if background is None else (*background, *kept)
+        goals, concerned = [], {}
+        for name, (assumes, after) in steps.items():
+            mine = [c for c in kept if c in after and after[c] is not t.true]
+            broken = tuple(t.negate(after[c]) for c in mine)
+            goals.append(Goal(name, (*before, *assumes), (), broken))
+            concerned[name] = mine
         answers = solve(goals)
-        dropped: set[Term] = set()
-        for goal in goals:
-            answer = answers[goal.name]
-            _, after = steps[goal.name]
-            mine = [c for c in kept if c in after]
-            if answer.status == "unsat":
-                continue
-            if answer.status == "unknown":
-                dropped |= set(mine)
-                continue
-            values = t.evaluate([after[c] for c in mine], answer.model)
-            dropped |= {c for c, value in zip(mine, values, strict=True) if not value}
+        dropped = {c for name, mine in concerned.items() for c in answers[name].not_excluded(mine)}
         if not dropped:
-            break
+            return kept
+        # A weaker hypothesis opens every step again.
         kept = [c for c in kept if c not in dropped]
-        # a weaker hypothesis opens every step again
-        open_steps = set(steps)
-    return kept

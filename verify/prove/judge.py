@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from verify.encode import term as t
-from verify.encode.switch import STATE, Switch, parameter_is, renamed
+from verify.encode.switch import Switch, parameter_is, renamed
 from verify.encode.term import Term
-from verify.prove import reach
+from verify.errors import InternalError
+from verify.prove import reach, sanity
 from verify.prove.goal import Answer, Goal
 from verify.prove.invariant import infer
-from verify.prove.property import SECOND, Pairing, Property, Violation
+from verify.prove.property import READ, SECOND, Pairing, Property, Violation
 
 Solve = Callable[[Sequence[Goal]], Mapping[str, Answer]]
 CYCLES = (0, 1)
 TRIES = 6
-
-
-def _with_cells(pair: Pairing, equal: frozenset[str], left: Sequence[Violation]) -> Pairing:
-    """The pairing in which the hardware cells outside `equal` differ between the runs as well."""
-    cells = {STATE + v.register for v in left if v.register not in equal}
-    return Pairing(pair.title, lambda name: pair.secret(name) or name in cells)
 
 
 @dataclass(slots=True)
@@ -44,86 +39,58 @@ class Judgement:
     consequences: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A property with its violations, and the goals that exclude them, each with its own."""
+
+    prop: Property
+    violations: tuple[Violation, ...]
+    work: tuple[tuple[Goal, list[Violation]], ...]
+    premise: Goal
+
+
 class Judge:
     """Judges properties of one switch; `solve` answers goals in processes of their own."""
 
     def __init__(self, switch: Switch, solve: Solve) -> None:
+        names = [relation.name for relation in switch.relations()]
+        if repeated := {name for name in names if names.count(name) > 1}:
+            raise InternalError(f"relations share a name: {', '.join(sorted(repeated))}")
         self.switch = switch
         self.solve = solve
         self.background = [*switch.config, *switch.pinned, *switch.legal]
         self.invariant = infer(switch, self.background, solve)
-        self.unsound = self._sanity()
+        self.holding = [*self.background, *self.invariant]
 
-    def _sanity(self) -> str:
-        """Why no proof can be trusted, or nothing: the hardware stays legal and every relation
-        has a successor from every state."""
-        cycle = self.switch.cycle
-        after = {t.var(STATE + c, v.width): v for c, v in cycle.post.items()}
-        goals = [
-            Goal(
-                "legal kept",
-                (
-                    *self.background,
-                    *self.invariant,
-                    *cycle.assumes,
-                    ~t.conj(t.substitute(self.switch.legal, after)),
-                ),
-                None,
-            )
-        ]
-        for relation in self.switch.relations():
-            if not relation.assumes:
-                continue
-            inputs = {
-                v: t.const(0, v.width) if v.width else t.false
-                for v in t.free_vars(relation.assumes)
-                if not v.name.startswith((STATE, "config/", "init/", "setup/"))
-            }
-            witness = t.conj(t.substitute(list(relation.assumes), inputs))
-            if witness is not t.true:
-                goals.append(
-                    Goal(
-                        f"total {relation.name}",
-                        (*self.background, *self.invariant, ~witness),
-                        None,
-                    )
-                )
-        answers = self.solve(goals)
-        for goal in goals:
-            if answers[goal.name].status != "unsat":
-                return f"the model is not closed: {goal.name} ({answers[goal.name].status})"
-        return ""
+    # Goals ------------------------------------------------------------------------------------
 
-    def context(self, violation: Violation) -> list[Term]:
+    def _both(self, terms: Sequence[Term], pair: Pairing | None) -> list[Term]:
+        """The terms, and with a pairing their copies of the second run where those differ."""
+        if pair is None:
+            return list(terms)
+        others = renamed(terms, SECOND, pair.secret)
+        return [*terms, *(o for term, o in zip(terms, others, strict=True) if o is not term)]
+
+    def _context(self, violation: Violation) -> list[Term]:
         """What holds of every cycle in which the violation is looked for (both runs of it)."""
-        one = [
-            *self.background,
-            *self.invariant,
-            *self.switch.cycle.assumes,
-            *violation.assumes,
-        ]
-        if violation.pair is None:
-            return one
-        return one + [
-            other
-            for term, other in zip(one, renamed(one, SECOND, violation.pair.secret), strict=True)
-            if other is not term
-        ]
+        # What shows between cycles may be in a state from which no cycle is possible.
+        cycle = () if violation.phase == READ else self.switch.cycle.assumes
+        return self._both([*self.holding, *cycle, *violation.assumes], violation.pair)
 
-    def goals(
+    def _goals(
         self, name: str, violations: Iterable[Violation]
     ) -> list[tuple[Goal, list[Violation]]]:
         """Goals whose unsatisfiability excludes all the violations; grouped by their context."""
-        groups: dict[tuple[int, tuple[int, ...]], list[Violation]] = {}
+        groups: dict[tuple[int, bool, tuple[int, ...]], list[Violation]] = {}
         for v in violations:
             if v.bad is not t.false:
-                key = (id(v.pair), tuple(a.id for a in v.assumes))
+                key = (id(v.pair), v.phase == READ, tuple(a.id for a in v.assumes))
                 groups.setdefault(key, []).append(v)
         return [
             (
                 Goal(
                     f"{name}/{k}",
-                    (*self.context(group[0]), t.disj([v.bad for v in group])),
+                    (*self._context(group[0]), t.disj([v.bad for v in group])),
                     None,
                 ),
                 group,
@@ -131,67 +98,61 @@ class Judge:
             for k, group in enumerate(groups.values())
         ]
 
-    def judge(self, properties: Sequence[Property]) -> list[Judgement]:
-        """A verdict for each property."""
-        expanded = {p.name: self._violations(p) for p in properties}
-        work: dict[str, list[tuple[Goal, list[Violation]]]] = {
-            p.name: self.goals(p.name, expanded[p.name]) for p in properties
-        }
-        premise = {p.name: self._premise(p) for p in properties}
-        answers = self.solve(
-            [g for goals in work.values() for g, _ in goals] + list(premise.values())
-        )
-        return [
-            self._verdict(p, work[p.name], answers, answers[premise[p.name].name])
-            for p in properties
-        ]
+    # What a secret can travel through -----------------------------------------------------------
 
-    def _premise(self, prop: Property) -> Goal:
-        violation = Violation(
-            "", "put", prop.premise, t.true, t.true, "", lambda m: (None, None, None)
-        )
-        scenario = reach.scenarios(self.switch, prop, violation, 0)
-        return Goal(f"{prop.name}/premise", scenario.assertions, ())
-
-    def _violations(self, prop: Property) -> Sequence[Violation]:
-        if prop.chain is None:
-            return prop.violations
-        return prop.chain(self._unaffected(prop.violations))
-
-    def _unaffected(self, left: Sequence[Violation]) -> frozenset[str]:
-        """Hardware cells that are equal at the host phase whatever an earlier guest's secret was:
-        the largest set that is closed under cycles."""
-        equal = frozenset(v.register for v in left)
+    def unaffected(self, pair: Pairing, cells: Sequence[str]) -> frozenset[str]:
+        """The largest subset of the cells that setup makes equal in both runs, and every relation
+        keeps equal when the other cells differ."""
+        initial = [self.switch.initial[c] for c in cells]
+        others = renamed(initial, SECOND, pair.secret)
+        equal = {c for c, a, b in zip(cells, initial, others, strict=True) if a is b}
         while True:
-            goals = []
-            for v in left:
-                if v.register in equal and v.pair is not None:
-                    pair = _with_cells(v.pair, equal, left)
-                    weaker = replace(v, pair=pair)
-                    end = self.switch.points["put"].cells[v.register]
-                    (other,) = renamed([end], SECOND, pair.secret)
-                    if other is not end:
-                        assertions = (*self.context(weaker), end.ne(other))
-                        goals.append(Goal(v.register, assertions, ()))
+            hidden = pair.with_cells(c for c in cells if c not in equal)
+            goals, differs = [], {}
+            for relation in self.switch.relations():
+                names = [c for c in relation.post if c in equal]
+                ends = [relation.post[c] for c in names]
+                pairs = zip(names, ends, renamed(ends, SECOND, hidden.secret), strict=True)
+                found = {c: a.ne(b) for c, a, b in pairs if a is not b}
+                if found:
+                    terms = self._both([*self.holding, *relation.assumes], hidden)
+                    goals.append(Goal(relation.name, tuple(terms), (), tuple(found.values())))
+                    differs[relation.name] = list(found)
             answers = self.solve(goals)
-            lost = {g.name for g in goals if answers[g.name].status != "unsat"}
+            lost = {c for name, of in differs.items() for c in answers[name].not_excluded(of)}
             if not lost:
-                return equal
+                return frozenset(equal)
             equal -= lost
 
-    def _verdict(
-        self,
-        prop: Property,
-        work: Sequence[tuple[Goal, list[Violation]]],
-        answers: Mapping[str, Answer],
-        premise: Answer,
-    ) -> Judgement:
+    # Verdicts ---------------------------------------------------------------------------------
+
+    def judge(self, properties: Sequence[Property]) -> list[Judgement]:
+        """A verdict for each property."""
+        cases = [self._case(p) for p in properties]
+        checks = sanity.goals(self.switch, self.holding)
+        goals = [g for case in cases for g, _ in case.work] + [c.premise for c in cases]
+        answers = self.solve([*goals, *checks])
+        unsound = sanity.complaint(checks, answers)
+        return [self._verdict(case, answers, unsound) for case in cases]
+
+    def _case(self, prop: Property) -> _Case:
+        violations = tuple(prop.violations(self.unaffected))
+        work = tuple(self._goals(prop.name, violations))
+        reached = Violation(
+            "", "put", prop.premise, t.true, t.true, "", lambda m: (None, None, None)
+        )
+        scenario = reach.alone(self.switch, reached, 0)
+        premise = Goal(f"{prop.name}/premise", scenario.assertions, ())
+        return _Case(prop, violations, work, premise)
+
+    def _verdict(self, case: _Case, answers: Mapping[str, Answer], unsound: str) -> Judgement:
         began = time.monotonic()
-        spent = sum(answers[g.name].seconds for g, _ in work)
-        solver = next((answers[g.name].solver for g, _ in work), "")
+        prop, premise = case.prop, answers[case.premise.name]
+        spent = sum(answers[g.name].seconds for g, _ in case.work)
+        solver = next((answers[g.name].solver for g, _ in case.work), "")
         suspects: list[Violation] = []
         reason = ""
-        for goal, group in work:
+        for goal, group in case.work:
             answer = answers[goal.name]
             if answer.status == "sat":
                 values = t.evaluate([v.bad for v in group], answer.model)
@@ -200,51 +161,43 @@ class Judge:
             elif answer.status == "unknown":
                 reason = reason or f"the solver did not answer: {answer.reason}"
         if suspects:
-            found = self._refute(prop, suspects)
-            if found is not None:
-                scenario, model = found
-                result = Judgement(prop, "refuted", "", 0.0, solver, scenario, model)
-                result.variants = self._variants(prop, scenario)
-                result.consequences = self._consequences(prop)
-            else:
-                text = f"not inductive for {suspects[0].register or suspects[0].phase}, and no "
-                text += f"run of up to {CYCLES[-1] + 1} switches from a fresh vCPU breaks it"
-                result = Judgement(prop, "unknown", text)
+            result = self._refuted(case, suspects, solver)
         elif reason:
             result = Judgement(prop, "unknown", reason)
         elif premise.status == "unsat":
             result = Judgement(prop, "unknown", f"vacuous: there is no {prop.premise_text}")
         elif premise.status != "sat":
             result = Judgement(prop, "unknown", f"premise not decided: {premise.reason}")
-        elif self.unsound:
-            result = Judgement(prop, "unknown", self.unsound)
+        elif unsound:
+            result = Judgement(prop, "unknown", unsound)
         else:
             result = Judgement(prop, "proved", "", 0.0, solver)
         result.seconds = spent + time.monotonic() - began
         return result
 
-    def _scenario(self, prop: Property, violation: Violation, cycles: int) -> reach.Scenario:
-        first = prop.violations[0].pair
-        if prop.chain is not None and first is not None:
-            return reach.chained(self.switch, first, violation)
-        return reach.scenarios(self.switch, prop, violation, cycles)
-
-    def _refute(
-        self, prop: Property, suspects: Sequence[Violation]
-    ) -> tuple[reach.Scenario, dict[str, int]] | None:
-        seen: list[Violation] = []
-        for v in suspects:
-            if len(seen) < TRIES:
-                seen.append(v)
-        for cycles in CYCLES if prop.chain is None else (0,):
-            for v in seen:
-                scenario = self._scenario(prop, v, cycles)
-                answer = self.solve([Goal(f"{prop.name}/run", scenario.assertions, None)])[
-                    f"{prop.name}/run"
-                ]
+    def _refuted(self, case: _Case, suspects: Sequence[Violation], solver: str) -> Judgement:
+        """Refuted when a run from a fresh vCPU breaks the property, else unknown."""
+        for cycles in CYCLES:
+            for violation in suspects[:TRIES]:
+                scenario = self._scenario(case.prop, violation, cycles)
+                goal = Goal(f"{case.prop.name}/run", scenario.assertions, None)
+                answer = self.solve([goal])[goal.name]
                 if answer.status == "sat":
-                    return scenario, answer.model
-        return None
+                    result = Judgement(case.prop, "refuted", "", 0.0, solver)
+                    result.scenario, result.model = scenario, answer.model
+                    result.variants = self._variants(case, scenario)
+                    result.consequences = self._consequences(case.prop)
+                    return result
+        text = f"not inductive for {suspects[0].register or suspects[0].phase}, and no "
+        text += f"run of up to {CYCLES[-1] + 1} switches from a fresh vCPU breaks it"
+        return Judgement(case.prop, "unknown", text)
+
+    def _scenario(self, prop: Property, violation: Violation, cycles: int) -> reach.Scenario:
+        if prop.after is not None:
+            return reach.chained(self.switch, prop.after, violation, cycles)
+        return reach.alone(self.switch, violation, cycles)
+
+    # Hardware parameters ------------------------------------------------------------------------
 
     def _values(self) -> list[tuple[str, str, Term]]:
         return [
@@ -253,20 +206,20 @@ class Judge:
             for value in p.values
         ]
 
-    def _variants(self, prop: Property, scenario: reach.Scenario) -> dict[str, dict[str, str]]:
+    def _variants(self, case: _Case, scenario: reach.Scenario) -> dict[str, dict[str, str]]:
         """Under which hardware the property fails: for each value of each parameter alone."""
         goals: list[Goal] = []
-        proofs = self.goals(prop.name, self._violations(prop))
         for name, value, term in self._values():
             goals.append(Goal(f"{name}={value}/run", (*scenario.assertions, term), ()))
-            for k, (goal, _) in enumerate(proofs):
+            for k, (goal, _) in enumerate(case.work):
                 goals.append(Goal(f"{name}={value}/{k}", (*goal.assertions, term), ()))
         answers = self.solve(goals)
         result: dict[str, dict[str, str]] = {}
         for name, value, _ in self._values():
+            excluded = [answers[f"{name}={value}/{k}"].status for k in range(len(case.work))]
             if answers[f"{name}={value}/run"].status == "sat":
                 verdict = "refuted"
-            elif all(answers[f"{name}={value}/{k}"].status == "unsat" for k in range(len(proofs))):
+            elif set(excluded) == {"unsat"}:
                 verdict = "proved"
             else:
                 verdict = "unknown"
@@ -278,7 +231,7 @@ class Judge:
         if not prop.consequence:
             return {}
         goals = []
-        work = self.goals(prop.name, prop.consequence)
+        work = self._goals(prop.name, prop.consequence)
         for name, value, term in self._values():
             for k, (goal, _) in enumerate(work):
                 goals.append(Goal(f"{name}={value}/{k}", (*goal.assertions, term), ()))

@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from verify.encode.switch import STATE
 from verify.encode.term import Term
 from verify.ir.machine import Machine
+
+SECOND = "'2"
+"""The suffix of the second run's variables."""
+
+READ = "read"
+"""The point of a violation that shows in an emulated read at the host phase."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pairing:
-    """Which inputs two runs of a cycle do not share, by the name of the variable.
+    """Which inputs and state cells two runs of a cycle do not share.
 
-    `secret` selects, by base name, the variables that get a copy in the second run. `title` says
-    who must not learn what.
+    `secret` selects, by name, the variables that get a copy in the second run. `title` says who
+    must not learn what.
     """
 
     title: str
     secret: Callable[[str], bool]
 
+    def with_cells(self, cells: Iterable[str]) -> Pairing:
+        """These state cells differ between the runs as well."""
+        names = frozenset(STATE + cell for cell in cells)
+        return Pairing(self.title, lambda name: name in names or self.secret(name))
 
-SECOND = "'2"
 
 Probe = Callable[[Machine], tuple[Any, Any, Any]]
 
@@ -31,10 +41,10 @@ Probe = Callable[[Machine], tuple[Any, Any, Any]]
 class Violation:
     """One way to break a property, over the variables of one cycle.
 
-    `register`: the register copy concerned. `phase`: the point of the cycle after which it shows.
-    `bad`: holds exactly in violating cycles; with `pair`, the variables of the second run carry
-    the suffix SECOND. `expected` and `observed` give the two values that differ.
-    `assumes`: what else the inputs satisfy. With `pair` it compares two runs.
+    `register`: the register copy concerned. `phase`: the point of the cycle after which it shows,
+    or READ. `bad`: holds exactly in violating cycles; with `pair`, which compares two runs, the
+    variables of the second run carry the suffix SECOND. `expected` and `observed` give the two
+    values that differ. `assumes`: what else the inputs satisfy.
     `probe(machine)` looks for the violation in a concrete run at that point: (relevant, observed,
     expected), expected None when the second run gives it.
     `late`: the register whose write comes too late, when that is what the rule is about.
@@ -52,24 +62,34 @@ class Violation:
     late: str = ""
 
 
+Unaffected = Callable[[Pairing, Sequence[str]], frozenset[str]]
+"""Which of these state cells are equal in both runs at every host phase, given that they are at
+the first one: the rest may carry a secret from one cycle to the next."""
+
+
 @dataclass(frozen=True, slots=True)
 class Property:
     """A named property: proved when none of its violations can happen in any reachable cycle.
 
     `premise`: some term that must be reachable for the proof to speak of anything, in words
-    `premise_text`. `consequence`: violations that show what a broken rule leads to. `chain`, if given, makes this a property of two vCPUs, one after the other on
-    one CPU: `violations` are then what the first leaves in hardware, and `chain(equal)` are the
-    violations of the second when the cells in `equal` do not depend on the first.
+    `premise_text`. `consequence`: violations that show what a broken rule leads to. `after`, if
+    given, makes this a property of two vCPUs, one after the other on one CPU: the first runs with
+    its secrets by this pairing, and the violations are the second one's.
     """
 
     name: str
     family: str
     statement: str
-    violations: tuple[Violation, ...]
+    violations: Callable[[Unaffected], Sequence[Violation]]
     premise: Term
     premise_text: str
     consequence: tuple[Violation, ...] = ()
-    chain: Callable[[frozenset[str]], Sequence[Violation]] | None = None
+    after: Pairing | None = None
+
+
+def simply(violations: Sequence[Violation]) -> Callable[[Unaffected], Sequence[Violation]]:
+    """Violations in which no secret travels through cells."""
+    return lambda unaffected: violations
 
 
 class MachineCells(Mapping[str, Any]):

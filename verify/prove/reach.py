@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from verify.encode import term as t
 from verify.encode.switch import CONFIG, STATE, Relation, Switch, renamed
 from verify.encode.term import Term
-from verify.prove.property import SECOND, Pairing, Property, Violation
+from verify.prove.property import READ, SECOND, Pairing, Violation
 
 NOBODY = Pairing("", lambda name: False)
 
@@ -30,11 +30,21 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A way to a violation: steps, and the assertions whose models are runs that break it."""
+    """A way to a violation: steps, and the assertions whose models are runs that break it.
+
+    `settings`: the configuration of the vCPU that shows the violation, by name. `options`: the
+    flags of the steps that may be left out.
+    """
 
     steps: tuple[Step, ...]
     violation: Violation
     assertions: tuple[Term, ...]
+    settings: dict[str, Term]
+
+    @property
+    def options(self) -> list[Term]:
+        """The flags of the steps that may be left out."""
+        return [step.enabled for step in self.steps if step.enabled is not None]
 
 
 class _Run:
@@ -50,7 +60,7 @@ class _Run:
         names = list(switch.initial)
         values = self._constants([switch.initial[n] for n in names])
         self.state = dict(zip(names, values, strict=True))
-        self._assume(self._constants([*switch.config, *switch.pinned]))
+        self.assume(self._constants([*switch.config, *switch.pinned]))
         self.count = 0
 
     def _constants(self, terms: Sequence[Term]) -> list[Term]:
@@ -59,13 +69,20 @@ class _Run:
             return list(terms)
         return renamed(terms, self.mark, lambda n: not n.startswith(STATE) and not self.shared(n))
 
-    def _assume(self, terms: Sequence[Term]) -> None:
+    def settings(self) -> dict[str, Term]:
+        """The configuration values by name."""
+        names = list(self.switch.settings)
+        values = self._constants([self.switch.settings[n] for n in names])
+        return dict(zip(names, values, strict=True))
+
+    def assume(self, terms: Sequence[Term]) -> None:
+        """This holds in both runs."""
         self.assertions += terms
         self.assertions += renamed(terms, SECOND, self.pair.secret)
 
     def legal(self) -> None:
         """The hardware starts in a possible state."""
-        self._assume(self.place(self.switch.legal, ""))
+        self.assume(self.place(self.switch.legal, ""))
 
     def second(self, terms: Sequence[Term]) -> list[Term]:
         """The same in the second run."""
@@ -75,21 +92,24 @@ class _Run:
         """Terms of a relation (of one or both runs) over this state, its inputs marked."""
         mapping: dict[Term, Term] = {}
         for v in t.free_vars(terms):
+            assert v.name is not None
             name = v.name
-            base, run = (name.removesuffix(SECOND), SECOND) if name.endswith(SECOND) else (name, "")
+            base, run = (
+                (name.removesuffix(SECOND), SECOND) if name.endswith(SECOND) else (name, "")
+            )
             if base.startswith(STATE):
                 value = self.state[base.removeprefix(STATE)]
                 mapping[v] = self.second([value])[0] if run else value
             elif base.startswith((CONFIG, "init/", "setup/")):
                 if self.mark and not self.shared(base):
-                    mapping[v] = t.var(base + self.mark + run, v.width)
+                    mapping[v] = t.var(base + self.mark + run, v.width, v.hi)
             else:
-                mapping[v] = t.var(base + mark + run, v.width)
+                mapping[v] = t.var(base + mark + run, v.width, v.hi)
         return t.substitute(list(terms), mapping)
 
     def add(self, relation: Relation, kind: str, optional: bool) -> None:
         """One more step; an optional one may be left out."""
-        mark = f"{self.mark or '#'}{self.count}"
+        mark = self.next_mark()
         self.count += 1
         names = list(relation.post)
         after = self.place([relation.post[n] for n in names], mark)
@@ -98,36 +118,44 @@ class _Run:
         if enabled is not None:
             assumes = [~enabled | a for a in assumes]
             after = [t.ite(enabled, a, self.state[n]) for n, a in zip(names, after, strict=True)]
-        self._assume(assumes)
+        self.assume(assumes)
         self.state.update(zip(names, after, strict=True))
         self.steps.append(Step(kind, relation.name, mark, enabled))
 
+    def next_mark(self) -> str:
+        """The mark of the step that comes next."""
+        return f"{self.mark or '#'}{self.count}"
 
-def _prefix(run: _Run, cycles: int) -> None:
-    run.legal()
-    for access in run.switch.accesses:
-        run.add(access, "access", True)
-    for _ in range(cycles):
-        run.add(run.switch.cycle, "cycle", False)
+    def prepare(self) -> None:
+        """Each emulated access once, or not."""
+        for access in self.switch.accesses:
+            self.add(access, "access", True)
+
+    def cycles(self, count: int) -> None:
+        """Full cycles."""
+        for _ in range(count):
+            self.add(self.switch.cycle, "cycle", False)
+
+    def finish(self, violation: Violation) -> Term:
+        """The last cycle, or the emulated read, and the violation in it."""
+        mark = self.next_mark()
+        if violation.phase == READ:
+            assumes = violation.assumes
+        else:
+            assumes = (*self.switch.cycle.assumes, *violation.assumes)
+            self.steps.append(Step("cycle", "cycle", mark))
+        self.assume(self.place(assumes, mark))
+        (bad,) = self.place([violation.bad], mark)
+        return bad
 
 
-def _last(run: _Run, violation: Violation) -> str:
-    mark = f"{run.mark or '#'}{run.count}"
-    cycle = run.switch.cycle
-    terms = [*cycle.assumes, *violation.assumes]
-    placed = run.place(terms, mark)
-    run._assume(placed)
-    if violation.phase != "read":
-        run.steps.append(Step("cycle", "cycle", mark))
-    return mark
-
-
-def scenarios(switch: Switch, prop: Property, violation: Violation, cycles: int) -> Scenario:
+def alone(switch: Switch, violation: Violation, cycles: int) -> Scenario:
     """The violation after `cycles` full cycles of the same vCPU."""
     pair = violation.pair or NOBODY
     run = _Run(switch, pair, "", lambda n: True)
-    _prefix(run, cycles)
-    mark = _last(run, violation)
+    run.legal()
+    run.prepare()
+    run.cycles(cycles)
     if violation.pair is not None:
         # what the runs share by definition must still be equal after the prefix
         for name, value in run.state.items():
@@ -135,26 +163,28 @@ def scenarios(switch: Switch, prop: Property, violation: Violation, cycles: int)
                 (other,) = run.second([value])
                 if other is not value:
                     run.assertions.append(value.eq(other))
-    (bad,) = run.place([violation.bad], mark)
-    return Scenario(tuple(run.steps), violation, (*run.assertions, bad))
+    settings = run.settings()
+    bad = run.finish(violation)
+    return Scenario(tuple(run.steps), violation, (*run.assertions, bad), settings)
 
 
-def chained(switch: Switch, first: Pairing, violation: Violation) -> Scenario:
-    """One vCPU runs a cycle with a secret; then another vCPU on the same CPU observes."""
-    platform = switch.target.platform
-    hardware = switch.target.host_visible
+def chained(switch: Switch, first: Pairing, violation: Violation, cycles: int) -> Scenario:
+    """One vCPU runs a cycle with a secret; then another vCPU on the same CPU observes, after
+    `cycles` cycles of its own."""
     a = _Run(switch, first, "", lambda n: True)
-    _prefix(a, 0)
-    a.add(switch.cycle, "cycle", False)
+    a.legal()
+    a.prepare()
+    a.cycles(1)
     hide = violation.pair or NOBODY
-    b = _Run(switch, hide, "#B", platform)
+    b = _Run(switch, hide, "#B", switch.target.platform)
     # the second vCPU is made before; its own accesses change no hardware
-    for access in switch.accesses:
-        b.add(access, "access", True)
+    b.prepare()
     for name in b.state:
-        if name.startswith(hardware):
+        if name.startswith(switch.target.host_visible):
             b.state[name] = a.state[name]
     b.pair = Pairing(hide.title, lambda n: first.secret(n) if "#B" not in n else hide.secret(n))
-    mark = _last(b, violation)
-    (bad,) = b.place([violation.bad], mark)
-    return Scenario((*a.steps, *b.steps), violation, (*a.assertions, *b.assertions, bad))
+    b.cycles(cycles)
+    settings = b.settings()
+    bad = b.finish(violation)
+    assertions = (*a.assertions, *b.assertions, bad)
+    return Scenario((*a.steps, *b.steps), violation, assertions, settings)

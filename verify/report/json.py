@@ -12,14 +12,18 @@ from verify import __version__
 from verify.result import (
     SCHEMA,
     VERDICTS,
+    Cause,
     FailedHunk,
     Input,
+    NotUnderstood,
     PatchSummary,
     Report,
     Result,
     Trace,
     TraceStep,
+    Violation,
 )
+from verify.target import Assumption
 
 
 def render(report: Report) -> str:
@@ -131,3 +135,41 @@ def _step(step: TraceStep) -> dict[str, Any]:
 
 def _hex(value: int | None) -> str | None:
     return None if value is None else f"{value:#x}"
+
+
+def parse(text: str) -> Report:
+    """The report that `render` printed; KeyError, TypeError or ValueError for another text."""
+    whole = json.loads(text)
+    given = whole["input"]
+    return Report(
+        input=Input(**{**given, "patches": tuple(_read_patch(p) for p in given["patches"])}),
+        assumptions=tuple(Assumption(**a) for a in whole["assumptions"]),
+        not_understood=tuple(
+            NotUnderstood(**{**n, "affects": tuple(n["affects"])}) for n in whole["not_understood"]
+        ),
+        results=tuple(
+            Result(**{**r, "trace": _read_trace(r["trace"]) if r["trace"] else None})
+            for r in whole["results"]
+        ),
+        seconds=whole["summary"]["seconds"],
+    )
+
+
+def _read_patch(patch: dict[str, Any]) -> PatchSummary:
+    failed = tuple(FailedHunk(**{**h, "affects": tuple(h["affects"])}) for h in patch["failed"])
+    return PatchSummary(**{**patch, "failed": failed})
+
+
+def _read_trace(trace: dict[str, Any]) -> Trace:
+    wrong, cause = trace["violation"], trace["cause"]
+    return Trace(
+        config=trace["config"],
+        steps=tuple(TraceStep(**_numbers(step, "before", "after")) for step in trace["steps"]),
+        violation=Violation(**_numbers(wrong, "expected", "observed")),
+        cause=Cause(cause["text"], tuple(cause["steps"])),
+        replayed=trace["replayed"],
+    )
+
+
+def _numbers(item: dict[str, Any], *keys: str) -> dict[str, Any]:
+    return {**item, **{k: None if item[k] is None else int(item[k], 0) for k in keys}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 NOTHING: frozenset[str] = frozenset()
 
@@ -32,7 +33,18 @@ def lex(text: str, line: int) -> list[Token]:
 
 def strip_comments(text: str) -> str:
     """The text with each comment replaced by as many newlines as it has, or a space."""
-    return _COMMENT.sub(_blank, text)
+    pieces = text.split("/*")
+    out = [pieces[0]]
+    for before, piece in pairwise(pieces):
+        line = before[before.rfind("\n") + 1 :]
+        comment, end, rest = piece.partition("*/")
+        if '"' in line or "'" in line or "//" in line or not end:
+            # The comment may begin or end within a string or another comment.
+            return _COMMENT.sub(_blank, text)
+        out.append("\n" * comment.count("\n") or " ")
+        out.append(rest)
+    stripped = "".join(out)
+    return _COMMENT.sub(_blank, stripped) if "//" in stripped else stripped
 
 
 def is_name(text: str) -> bool:

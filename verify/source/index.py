@@ -10,137 +10,43 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 
-from verify.source.c_lex import Token, lex, strip_comments
-from verify.source.preprocess import COMPILER, Expander, Macro, condition_holds, parse_macro
+from verify.source.c_lex import NOTHING, Token, lex, strip_comments
+from verify.source.preprocess import COMPILER, DEFINITIONS, Expander, Macro, condition_holds, parse_macro
+from verify.source.source_file import (
+    Definition,
+    Item,
+    SourceFile,
+    declares_function,
+    declares_object,
+    split_items,
+    words,
+)
 
 PRELUDE = "<prelude>"
 
-_DIRECTIVE = re.compile(r"\n[ \t]*#[ \t]*([a-z]+)((?:[^\n\\]|\\(?:.|\n))*)")
-_TOP = re.compile(r"\n[A-Za-z_][^\n]*")
-_BRACKET = re.compile(r"""[(){};=]|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'""")
-_ENUM = re.compile(r"\benum\b[^{};()=,]*\{([^}]*)\}")
+_DIRECTIVE = re.compile(
+    r"\n[ \t]*#[ \t]*(?:(define|undef)[ \t]+(\w+)|([a-z]+))([^\n\\]*(?:\\(?:.|\n)[^\n\\]*)*)"
+)
+_DECLARED = re.compile(r"\n\w[\w *]*?\b(\w+)[ \t]*\(")
+_ENUM = re.compile(r"enum\b[^{};()=,]*\{([^}]*)\}")
+_ENUMERATOR = re.compile(r"(?:^|,)\s*([A-Za-z_]\w*)")
+_TYPEDEF = re.compile(
+    r"\ntypedef\b(?:[^;{}]*?\(\s*\*\s*(\w+)\s*\)\s*\([^;]*;"
+    r"|[^;{}]*?\b(\w+)\s*(?:\[[^\];]*\]\s*)?;"
+    r"|[^;{}]*\{(?:[^{}]*|.*?\n)\}[^;\n]*?\b(\w+)\s*;)",
+    re.DOTALL,
+)
+_GENERATOR = re.compile(r"\n([A-Za-z_]\w*)\(")
 _WORD = re.compile(r"[A-Za-z_]\w*")
-_INTERESTING = ("if", "ifdef", "ifndef", "elif", "else", "endif", "define", "undef")
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A file-scope declaration: its tokens before macro expansion; `brace` is the index of the
-    opening brace of a body or initialiser, -1 without one."""
-
-    file: str
-    tokens: list[Token]
-    brace: int
-    function: bool
-
-    @property
-    def first(self) -> int:
-        """Its first line."""
-        return self.tokens[0][1]
-
-    @property
-    def last(self) -> int:
-        """Its last line."""
-        return self.tokens[-1][1]
-
-
-class SourceFile:
-    """The active text of one file, and where its lines and top-level lines start."""
-
-    def __init__(self, path: str, text: str, first: int) -> None:
-        self.path = path
-        self.text = text
-        self.macros: dict[str, list[tuple[int, int, str | None]]] = {}
-        self._first = first
-        self._lines: list[int] = []
-        self._items: dict[int, Item | None] = {}
-        tops = [(match.start() + 1, match.group()) for match in _TOP.finditer(text)]
-        self._starts = [start for start, _ in tops]
-        self.tops = "".join(line for _, line in tops) + "\n"
-        self._at: list[int] = []
-
-    def line_of(self, offset: int) -> int:
-        """Line of an offset in the text."""
-        if not self._lines:
-            self._lines = [match.start() for match in re.finditer("\n", self.text)]
-        # The text starts with an added newline, which is before line 1.
-        return bisect_right(self._lines, offset) - 1 + self._first
-
-    def occurrences(self, name: str) -> Iterator[int]:
-        """Offsets of a word in lines that start at the margin."""
-        tops = self.tops
-        at = tops.find(name)
-        while at >= 0:
-            end = at + len(name)
-            before, after = tops[at - 1], tops[end]
-            if not (before.isalnum() or before == "_" or after.isalnum() or after == "_"):
-                if not self._at:
-                    self._at = [match.start() + 1 for match in _TOP.finditer(tops)]
-                index = bisect_right(self._at, at) - 1
-                yield self._starts[index] + at - self._at[index]
-            at = tops.find(name, end)
-
-    def item(self, offset: int) -> Item | None:
-        """The declaration around an offset of a top-level line."""
-        start = self._item_start(offset)
-        if start not in self._items:
-            self._items[start] = self._scan(start)
-        return self._items[start]
-
-    def _item_start(self, offset: int) -> int:
-        text = self.text
-        start = text.rfind("\n", 0, offset) + 1
-        while start > 1:
-            previous = text.rfind("\n", 0, start - 1) + 1
-            line = text[previous : start - 1].rstrip()
-            if not line or line[-1] in ");}{:,\\" or not (line[0].isalpha() or line[0] == "_"):
-                break
-            start = previous
-        return start
-
-    def _scan(self, start: int) -> Item | None:
-        depth, brace, function, initialised = 0, -1, False, False
-        for match in _BRACKET.finditer(self.text, start):
-            found = match.group()
-            if found in "([{":
-                if found == "{" and not depth and brace < 0:
-                    brace = match.start()
-                    head = self.text[start:brace].rstrip()
-                    function = head.endswith(")") and not initialised
-                depth += 1
-            elif found in ")}":
-                depth -= 1
-                if depth < 0:
-                    return None
-                if not depth and found == "}" and function:
-                    return self._make(start, match.end(), brace, True)
-            elif found == "=" and not depth:
-                initialised = True
-            elif found == ";" and not depth:
-                return self._make(start, match.end(), brace, False)
-        return None
-
-    def _make(self, start: int, end: int, brace: int, function: bool) -> Item:
-        tokens = lex(self.text[start:end], self.line_of(start))
-        at = -1
-        if brace >= 0:
-            at = next(i for i, token in enumerate(tokens) if token[0] == "{")
-            if not function:
-                depth = 0
-                for at, token in enumerate(tokens):
-                    depth += (token[0] == "(") - (token[0] == ")")
-                    if token[0] == "{" and not depth:
-                        break
-        return Item(self.path, tokens, at, function)
 
 
 class Index:
     """Look-ups of macros, functions, objects and types over all files of a dialect.
 
-    `files` pairs a path with its text, in order; the first definition wins, except that a macro of
-    the file where it is used comes first, and that macros of a `.c` file are not seen elsewhere.
+    The first definition in the order of the files wins, the prelude's before all, except that a
+    macro of the file where it is used comes first, and that macros of a `.c` file are not seen
+    elsewhere. What the prelude declares as a function is no macro of the tree.
     """
 
     def __init__(
@@ -153,66 +59,75 @@ class Index:
     ) -> None:
         self._config = config
         self._fixed: dict[str, Macro] = {}
-        self._shared: dict[str, tuple[int, int, str | None, str]] = {}
-        self._parsed: dict[tuple[str, int, str], Macro | None] = {}
-        self._enumerators: dict[str, Item] | None = None
-        self._items: list[Item] | None = None
-        self._seen: dict[str, str] = {}
+        # Macros of headers: the file, and where in it.
+        self._shared: dict[str, tuple[str, Definition]] = {}
+        self._parsed: dict[tuple[str, int], Macro | None] = {}
+        self._enumerations: dict[str, list[tuple[SourceFile, int]]] | None = None
+        self._enum_items: dict[tuple[str, int], Item] = {}
+        self._generated_by: dict[str, list[Item]] | None = None
+        self._typedef_places: dict[str, tuple[SourceFile, int]] | None = None
+        self._declaring: dict[str, list[Item]] = {}
+        self._expanders: dict[str, Expander] = {}
         self.used: set[tuple[str, int, int]] = set()
         for name, value in COMPILER.items():
-            self._fix(name, value)
+            self._define(f"{name} {value}")
+        for definition in DEFINITIONS:
+            self._define(definition)
         for option, value in config.items():
-            self._fix(
-                option + "_MODULE" if value == "m" else option, "1" if value in "ym" else value
-            )
+            name = option + "_MODULE" if value == "m" else option
+            self._define(f"{name} {'1' if value in ('y', 'm') else value}")
         for name, value in defines.items():
-            self._fix(name, value)
-        self._overrides = set(defines)
+            self._define(f"{name} {value}")
+        self._by_path: dict[str, SourceFile] = {}
         self.prelude = self._scan(PRELUDE, prelude)
+        self._functions = frozenset(_DECLARED.findall(self.prelude.tops))
         found = {path: text for path in files if (text := read(path)) is not None}
         # Headers first: conditions in them and in the .c files ask for their macros.
-        ordered = sorted(found, key=lambda path: path.endswith(".c"))
-        by_path = {path: self._scan(path, found[path]) for path in ordered}
-        self.files = [self.prelude, *(by_path[path] for path in found)]
-        self._by_path = {file.path: file for file in self.files}
+        for path in sorted(found, key=lambda path: path.endswith(".c")):
+            self._scan(path, found[path])
+        self.files = [self.prelude, *(self._by_path[path] for path in found)]
+        self._tops = "".join(file.tops for file in self.files)
+        ends = [0]
+        for file in self.files:
+            ends.append(ends[-1] + len(file.tops))
+        self._bounds = ends
 
-    def _fix(self, name: str, value: str) -> None:
-        macro = parse_macro(f"{name} {value}", "", 0, 0)
+    def _define(self, text: str) -> None:
+        macro = parse_macro(text, "", 0, 0)
         if macro is not None:
-            self._fixed[name] = macro
+            self._fixed[macro.name] = macro
 
     # Directives -------------------------------------------------------------------------------
 
     def _scan(self, path: str, text: str) -> SourceFile:
         """Drop inactive text and directives, line by line kept, and note the definitions."""
         text = "\n" + strip_comments(text)
-        macros: dict[str, list[tuple[int, int, str | None]]] = {}
+        macros: dict[str, list[Definition]] = {}
         pieces: list[str] = []
         # For each open #if: whether the outside is active, and whether a branch was taken.
         stack: list[tuple[bool, bool]] = []
-        active, at, line, counted = True, 0, 0, 0
+        active, at = True, 0
+        shared = self._shared
+        header = not path.endswith(".c")
         for match in _DIRECTIVE.finditer(text):
-            word = match.group(1)
-            start, end = match.start() + 1, match.end()
-            if word == "define" or word == "undef":
-                if active:
-                    line += text.count("\n", counted, start)
-                    counted = start
-                    last = line + text.count("\n", start, end)
-                    rest = match.group(2)
-                    name = _WORD.search(rest)
-                    if name:
-                        value = (line, last, rest if word == "define" else None)
-                        macros.setdefault(name.group(), []).append(value)
-                        if word == "define" and not path.endswith(".c"):
-                            self._shared.setdefault(name.group(), (*value, path))
-            pieces.append(text[at:start] if active else "\n" * text.count("\n", at, start))
-            pieces.append("\n" * text.count("\n", start, end))
+            define, name, word, rest = match.groups()
+            start, end = match.span()
+            pieces.append(
+                text[at : start + 1] if active else "\n" * text.count("\n", at, start + 1)
+            )
+            if "\n" in rest:
+                pieces.append("\n" * rest.count("\n"))
             at = end
-            if word not in _INTERESTING or word in ("define", "undef"):
-                continue
-            rest = match.group(2)
-            if word in ("if", "ifdef", "ifndef"):
+            if name:
+                if active:
+                    value = (start, end, rest if define == "define" else None)
+                    if name in macros:
+                        macros[name].append(value)
+                    else:
+                        macros[name] = [value]
+                    if header and define == "define" and name not in shared:
+                        shared[name] = (path, value)
+            elif word in ("if", "ifdef", "ifndef"):
                 taken = active and self._test(word, rest, macros)
                 stack.append((active, taken))
                 active = taken
@@ -220,20 +135,18 @@ class Index:
                 continue
             elif word == "endif":
                 active = stack.pop()[0]
-            else:
+            elif word in ("elif", "else"):
                 outside, taken = stack[-1]
                 active = (
                     outside and not taken and (word == "else" or self._test("if", rest, macros))
                 )
                 stack[-1] = (outside, taken or active)
         pieces.append(text[at:] if active else "\n" * text.count("\n", at))
-        file = SourceFile(path, "".join(pieces), 1)
-        file.macros = macros
+        file = SourceFile(path, text, "".join(pieces), macros)
+        self._by_path[path] = file
         return file
 
-    def _test(
-        self, word: str, rest: str, macros: dict[str, list[tuple[int, int, str | None]]]
-    ) -> bool:
+    def _test(self, word: str, rest: str, macros: dict[str, list[Definition]]) -> bool:
         def defined(name: str) -> bool:
             if name in macros:
                 return macros[name][-1][2] is not None
@@ -243,19 +156,16 @@ class Index:
             name = _WORD.search(rest)
             return name is not None and defined(name.group()) == (word == "ifdef")
         tokens: list[Token] = []
-        source = lex(rest.replace("\\\n", " "), 1)
+        source = lex(_joined(rest), 1)
         i = 0
         while i < len(source):
             if source[i][0] == "defined":
-                close = i + 1
-                if close < len(source) and source[close][0] == "(":
-                    close += 2
-                    name_at = i + 2
-                else:
-                    name_at = i + 1
-                known = name_at < len(source) and defined(source[name_at][0])
-                tokens.append(("1" if known else "0", 1, frozenset()))
-                i = close + 1
+                i += 1
+                bracket = i < len(source) and source[i][0] == "("
+                i += bracket
+                known = i < len(source) and defined(source[i][0])
+                tokens.append(("1" if known else "0", 1, NOTHING))
+                i += 1 + bracket
             else:
                 tokens.append(source[i])
                 i += 1
@@ -264,27 +174,33 @@ class Index:
             if name in self._fixed:
                 return self._fixed[name]
             if name in macros:
-                line, last, body = macros[name][-1]
-                return None if body is None else parse_macro(_joined(body), "", line, last)
-            return self._parse(name)
+                body = macros[name][-1][2]
+                return None if body is None else parse_macro(name + _joined(body), "", 0, 0)
+            return self._of_headers(name)
 
         expanded = Expander(lookup, self._config).expand(tokens)
         return condition_holds([token[0] for token in expanded])
 
     # Macros -----------------------------------------------------------------------------------
 
-    def _parse(self, name: str) -> Macro | None:
+    def _of_headers(self, name: str) -> Macro | None:
         found = self._shared.get(name)
-        return None if found is None or found[2] is None else self._parsed_at(name, *found)
+        return None if found is None else self._parse(name, *found)
 
-    def _parsed_at(
-        self, name: str, line: int, last: int, body: str | None, file: str
-    ) -> Macro | None:
-        key = (file, line, name)
+    def _parse(self, name: str, path: str, definition: Definition) -> Macro | None:
+        start, end, body = definition
+        if body is None:
+            return None
+        key = (path, start)
         if key not in self._parsed:
-            self._parsed[key] = (
-                None if body is None else parse_macro(_joined(body), file, line, last)
-            )
+            file = self._by_path.get(path)
+            # A header that is still being scanned has no lines yet; only conditions ask then.
+            first = file.raw_line(start + 1) if file else 0
+            last = file.raw_line(end) if file else 0
+            macro = parse_macro(name + _joined(body), path, first, last)
+            if file is None:
+                return macro
+            self._parsed[key] = macro
         return self._parsed[key]
 
     def macro(self, name: str, file: str, line: int) -> Macro | None:
@@ -293,28 +209,35 @@ class Index:
         if fixed is not None:
             return fixed
         shared = self._shared.get(name)
-        if shared is not None and shared[3] == PRELUDE:
-            return self._parse(name)
+        if shared is not None and shared[0] == PRELUDE:
+            return self._parse(name, *shared)
+        if name in self._functions:
+            return None
         source = self._by_path.get(file)
         own = source.macros.get(name) if source else None
-        if own:
-            before = [value for value in own if value[0] <= line]
-            return self._parsed_at(name, *(before[-1] if before else own[0]), file)
-        return self._parse(name)
+        if own and source:
+            chosen = own[0]
+            if len(own) > 1:
+                before = [value for value in own if source.raw_line(value[0] + 1) <= line]
+                chosen = before[-1] if before else chosen
+            return self._parse(name, file, chosen)
+        return None if shared is None else self._parse(name, *shared)
 
     def any_macro(self, name: str) -> Macro | None:
         """A macro of any file, also of a `.c` file."""
         found = self.macro(name, "", 0)
-        if found is not None:
+        if found is not None or name in self._functions:
             return found
         for file in self.files:
-            for line, last, body in file.macros.get(name, ()):
-                if body is not None:
-                    return self._parsed_at(name, line, last, body, file.path)
+            for definition in file.macros.get(name, ()):
+                if definition[2] is not None:
+                    return self._parse(name, file.path, definition)
         return None
 
     def expander(self, file: str) -> Expander:
         """Macro expansion as in a file ("" for everywhere); what it uses is noted."""
+        if file in self._expanders:
+            return self._expanders[file]
         known: dict[str, Macro | None] = {}
         source = self._by_path.get(file)
         own = source.macros if source else {}
@@ -329,202 +252,147 @@ class Index:
                 known[name] = found
             return found
 
-        return Expander(lookup, self._config)
+        self._expanders[file] = Expander(lookup, self._config)
+        return self._expanders[file]
 
     # Declarations -----------------------------------------------------------------------------
 
+    def _occurrences(self, name: str) -> Iterator[tuple[SourceFile, int]]:
+        """Where a word is in lines that start at the margin, file by file."""
+        for at in words(self._tops, name):
+            which = bisect_right(self._bounds, at) - 1
+            yield self.files[which], self.files[which].offset(at - self._bounds[which])
+
     def function(self, name: str) -> Item | None:
         """The first definition of a function."""
-        for item in self._declaring(name):
+        for item in self._declarations(name):
             if item.function:
                 return item
         return next((item for item in self._generated(name) if item.function), None)
 
     def prototype(self, name: str) -> Item | None:
         """The first definition or prototype of a function."""
-        return next(self._declaring(name), None) or next(self._generated(name), None)
+        return next(iter(self._declarations(name) or self._generated(name)), None)
 
-    def _declaring(self, name: str) -> Iterator[Item]:
-        for file in self.files:
-            for offset in file.occurrences(name):
-                if file.text[offset + len(name) :].lstrip(" \t\n")[:1] != "(":
+    def _declarations(self, name: str) -> list[Item]:
+        known = self._declaring.get(name)
+        if known is None:
+            known = self._declaring[name] = []
+            for file, offset in self._occurrences(name):
+                if file.text[offset + len(name) :][:2].lstrip(" \t\n")[:1] != "(":
                     continue
                 item = file.item(offset)
                 if item is not None and declares_function(item.tokens, name):
-                    yield item
+                    known.append(item)
+                    if item.function:
+                        break
+        return known
 
-    def _generated(self, name: str) -> Iterator[Item]:
+    def _generated(self, name: str) -> list[Item]:
         """Functions that a macro at file scope makes."""
-        if self._items is None:
-            self._items = [item for file in self.files for item in self._expansions(file)]
-        for item in self._items:
-            if declares_function(item.tokens, name):
-                yield item
+        if self._generated_by is None:
+            self._generated_by = {}
+            for file in self.files:
+                for item in self._expansions(file):
+                    for i, (word, _, _) in enumerate(item.tokens[:-1]):
+                        if item.tokens[i + 1][0] == "(" and declares_function(item.tokens, word):
+                            self._generated_by.setdefault(word, []).append(item)
+                            break
+        return self._generated_by.get(name, [])
 
     def _expansions(self, file: SourceFile) -> Iterator[Item]:
-        for match in re.finditer(r"\n([A-Za-z_]\w*)\(([^\n]*)", file.tops):
-            name = match.group(1)
-            macro = self.macro(name, file.path, 1 << 30)
+        for match in _GENERATOR.finditer(file.tops):
+            macro = self.macro(match.group(1), file.path, 1 << 30)
             if macro is None or "{" not in macro.body or macro.params is None:
                 continue
-            for offset in file.occurrences(name):
-                line = file.line_of(offset)
-                key = f"{file.path}:{line}"
-                if key in self._seen:
-                    continue
-                self._seen[key] = name
-                end = file.text.find(")", offset)
-                while file.text.count("(", offset, end) > file.text.count(")", offset, end + 1):
-                    end = file.text.find(")", end + 1)
-                tokens = self.expander(file.path).expand(lex(file.text[offset : end + 1], line))
-                yield from _split_items(file.path, tokens)
+            offset = file.offset(match.start(1))
+            end = file.text.find(")", offset)
+            while file.text.count("(", offset, end) > file.text.count(")", offset, end + 1):
+                end = file.text.find(")", end + 1)
+            tokens = lex(file.text[offset : end + 1], file.line_of(offset))
+            yield from split_items(file.path, self.expander(file.path).expand(tokens))
 
     def object(self, name: str) -> Item | None:
         """The declaration of a file-scope object, one that is not extern when there is one."""
         found: Item | None = None
-        for file in self.files:
-            for offset in file.occurrences(name):
-                item = file.item(offset)
-                if item is None or item.function or item.tokens[0][0] == "typedef":
+        for file, offset in self._occurrences(name):
+            item = file.item(offset)
+            if item is None or item.function or item.tokens[0][0] == "typedef":
+                continue
+            if not declares_object(item.tokens, name):
+                item = self._made_object(item, name)
+                if item is None:
                     continue
-                if not _declares_object(item, name):
-                    continue
-                if not any(token[0] == "extern" for token in item.tokens[:3]):
-                    return item
-                found = found or item
+            if not any(token[0] == "extern" for token in item.tokens[:3]):
+                return item
+            found = found or item
         return found
+
+    def _made_object(self, item: Item, name: str) -> Item | None:
+        """The object that a macro at file scope makes, such as a per-CPU variable."""
+        at = next((i for i, token in enumerate(item.tokens) if token[0] == "("), 0)
+        if not at or self.macro(item.tokens[at - 1][0], item.file, item.first) is None:
+            return None
+        tokens = self.expander(item.file).expand(item.tokens)
+        for made in split_items(item.file, tokens):
+            if declares_object(made.tokens, name):
+                return made
+        return None
+
+    def is_typedef(self, name: str) -> bool:
+        """Whether a name is declared as a typedef."""
+        return name in (self._typedef_places or self._find_typedefs())
 
     def typedef(self, name: str) -> Item | None:
         """The declaration of a typedef."""
-        for file in self.files:
-            start = 0
-            text = file.text
-            while (start := text.find(name, start)) >= 0:
-                end = start + len(name)
-                tail = text[end : end + 2].lstrip(" \t")[:1]
-                if tail in (";", ")", "[") and not (
-                    text[start - 1].isalnum() or text[start - 1] == "_"
-                ):
-                    item = self._typedef_at(file, start)
-                    if item is not None and name in _typedef_names(item):
-                        return item
-                start = end
-        return None
+        found = (self._typedef_places or self._find_typedefs()).get(name)
+        return None if found is None else found[0].item(found[1])
 
-    def _typedef_at(self, file: SourceFile, offset: int) -> Item | None:
-        start = file.text.rfind("\ntypedef", 0, offset)
-        if start < 0:
-            return None
-        item = file.item(start + 1)
-        if item is None or item.last < file.line_of(offset):
-            return None
-        return item
+    def _find_typedefs(self) -> dict[str, tuple[SourceFile, int]]:
+        places: dict[str, tuple[SourceFile, int]] = {}
+        for file in self.files:
+            for match in _TYPEDEF.finditer(file.text):
+                name = match.group(1) or match.group(2) or match.group(3)
+                places.setdefault(name, (file, match.start() + 1))
+        self._typedef_places = places
+        return places
 
     def record(self, tag: str) -> Item | None:
         """The declaration that has the body of a struct, union or enum."""
+        heads = [
+            f"{word} {tag}{brace}"
+            for word in ("struct", "union", "enum")
+            for brace in (" {", "\n{")
+        ]
+        for head in heads:
+            at = self._tops.find(head)
+            if at >= 0:
+                which = bisect_right(self._bounds, at) - 1
+                file = self.files[which]
+                return file.item(file.offset(at - self._bounds[which]))
         for file in self.files:
-            for word in ("struct", "union", "enum"):
-                at = file.tops.find(f"{word} {tag} {{")
-                if at < 0:
-                    match = re.search(rf"\b{word}\s+{tag}\s*\{{", file.text)
-                    if match is None:
-                        continue
-                    offset = match.start()
-                else:
-                    offset = file.text.find(f"{word} {tag} {{")
-                item = file.item(offset)
-                if item is not None:
+            for head in heads:
+                at = file.text.find(head)
+                if at >= 0 and (item := file.item(at)) is not None:
                     return item
         return None
 
-    def enumerators(self) -> Mapping[str, Item]:
-        """For each enumeration constant the declaration that has it (its tokens are the braces
-        and what is between)."""
-        if self._enumerators is None:
-            self._enumerators = {}
+    def enumerators(self, name: str) -> Iterator[Item]:
+        """The enumerations that may have a constant, the first one first; their tokens are what
+        is between the braces."""
+        if self._enumerations is None:
+            self._enumerations = {}
             for file in self.files:
                 for match in _ENUM.finditer(file.text):
-                    line = file.line_of(match.start(1))
-                    tokens = lex(match.group(1), line)
-                    if not tokens:
-                        continue
-                    item = Item(file.path, tokens, -1, False)
-                    depth = 0
-                    expect = True
-                    for text, _, _ in tokens:
-                        if expect:
-                            self._enumerators.setdefault(text, item)
-                            expect = False
-                        depth += (text in "([") - (text in ")]")
-                        if text == "," and not depth:
-                            expect = True
-        return self._enumerators
+                    for word in _ENUMERATOR.findall(match.group(1)):
+                        self._enumerations.setdefault(word, []).append((file, match.start(1)))
+        for file, start in self._enumerations.get(name, ()):
+            key = (file.path, start)
+            if key not in self._enum_items:
+                tokens = lex(file.text[start : file.text.index("}", start)], file.line_of(start))
+                self._enum_items[key] = Item(file.path, tokens, -1, False)
+            yield self._enum_items[key]
 
 
 def _joined(body: str) -> str:
     return body.replace("\\\n", " ") if "\\" in body else body
-
-
-def declares_function(tokens: list[Token], name: str) -> bool:
-    """Whether a declaration is of a function of this name."""
-    depth = 0
-    for i, (text, _, _) in enumerate(tokens):
-        if text == "(":
-            depth += 1
-        elif text == ")":
-            depth -= 1
-        elif not depth:
-            if text in ("=", "{", "typedef"):
-                return False
-            # Something before the name: else it is the use of a macro at file scope.
-            if text == name and i and i + 1 < len(tokens) and tokens[i + 1][0] == "(":
-                return True
-    return False
-
-
-def _declares_object(item: Item, name: str) -> bool:
-    depth = 0
-    for i, (text, _, _) in enumerate(item.tokens):
-        if text in ("(", "[", "{"):
-            depth += 1
-        elif text in (")", "]", "}"):
-            depth -= 1
-        elif text == "=" and not depth:
-            return False
-        elif text == name and not depth and i:
-            before = item.tokens[i - 1][0]
-            after = item.tokens[i + 1][0] if i + 1 < len(item.tokens) else ""
-            return before not in ("struct", "union", "enum", ".") and after != "("
-    return False
-
-
-def _typedef_names(item: Item) -> list[str]:
-    """Names that a typedef may declare: the last word before each end or parameter list."""
-    names: list[str] = []
-    depth = 0
-    for i, (text, _, _) in enumerate(item.tokens):
-        if text == "{":
-            depth += 1
-        elif text == "}":
-            depth -= 1
-        elif not depth and _WORD.match(text) and item.tokens[i + 1][0] in (";", ")", "[", ","):
-            names.append(text)
-    return names
-
-
-def _split_items(file: str, tokens: list[Token]) -> Iterator[Item]:
-    start, depth, brace = 0, 0, -1
-    for i, (text, _, _) in enumerate(tokens):
-        if text in ("(", "{"):
-            if text == "{" and not depth:
-                brace = i
-            depth += 1
-        elif text in (")", "}"):
-            depth -= 1
-            if text == "}" and not depth and tokens[brace - 1][0] == ")":
-                yield Item(file, tokens[start : i + 1], brace - start, True)
-                start, brace = i + 1, -1
-        elif text == ";" and not depth:
-            if i > start:
-                yield Item(file, tokens[start : i + 1], -1 if brace < 0 else brace - start, False)
-            start, brace = i + 1, -1

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from difflib import SequenceMatcher
 
 from verify.errors import BadInput
 from verify.source.patch import FilePatch, Hunk, Patch
@@ -111,6 +112,20 @@ class Overlay:
         """Set a file's lines; None removes it."""
         self._files[path] = lines
 
+    def copy(self) -> "Overlay":
+        """An overlay of the same tree with the same changes so far."""
+        copied = Overlay(self._tree)
+        copied._files.update(self._files)
+        return copied
+
+    def rewrite(self, path: str, text: str) -> None:
+        """Give a file another text; its lines are marked as by a patch that does it."""
+        old = self.lines(path) or []
+        lines = text.split("\n")
+        if not lines[-1]:
+            lines.pop()
+        self.put(path, _edited(old, [_difference([line.text for line in old], lines)]))
+
 
 def apply(tree: Tree, patches: Sequence[Patch]) -> tuple[Overlay, list[PatchReport]]:
     """Apply patches in order, each on top of the ones before.
@@ -209,6 +224,22 @@ def _place_all(lines: list[_Line], file: FilePatch, report: PatchReport) -> list
         offset += edit.first - expected
         edits.append(edit)
     return edits
+
+
+def _difference(before: list[str], after: list[str]) -> Edit:
+    """The change from one text to another, in as few lines as difflib finds."""
+    most = min(len(before), len(after))
+    first = next((i for i in range(most) if before[i] != after[i]), most)
+    same = next((i for i in range(most - first) if before[~i] != after[~i]), most - first)
+    last = len(before) - same
+    matcher = SequenceMatcher(None, before[first:last], after[first : len(after) - same], False)
+    removed: set[int] = set()
+    added: list[tuple[int, str]] = []
+    for kind, old, old_end, new, new_end in matcher.get_opcodes():
+        if kind != "equal":
+            removed.update(range(first + old, first + old_end))
+            added += [(first + old_end, line) for line in after[first + new : first + new_end]]
+    return Edit(first, last, frozenset(removed), added)
 
 
 def _edited(lines: list[_Line], edits: Sequence[Edit]) -> list[_Line]:

@@ -15,6 +15,26 @@ from verify.source.c_lex import NOTHING, Token, is_name, lex
 _OPTION_TESTS = ("IS_ENABLED", "IS_BUILTIN", "IS_REACHABLE", "IS_MODULE")
 # What the compiler defines for the kernel's C on x86-64.
 COMPILER = {"__KERNEL__": "1", "__x86_64__": "1", "__GNUC__": "13", "__CHAR_BIT__": "8"}
+# What the front-end has for operators whose operands are types, and words that it does not need.
+_OWN = """
+container_of(p, type, member) __container_of(p, sizeof(type), member)
+offsetof(type, member) __offsetof(sizeof(type), member)
+__builtin_offsetof(type, member) __offsetof(sizeof(type), member)
+__builtin_types_compatible_p(a, b) __same_type_p(sizeof(a), sizeof(b))
+__packed __attribute__((packed))
+__counted_by(x)
+__counted_by_ptr(x)
+__guarded_by(x)
+__printf(a, b)
+fallthrough
+"""
+_IGNORED = """
+__always_inline noinline noinstr asmlinkage __init __exit __initdata __read_mostly __ro_after_init
+__user __rcu __percpu __iomem __force __private __nocast __kernel __bitwise __must_check
+__maybe_unused __always_unused __used __cold __hot ____cacheline_aligned
+____cacheline_aligned_in_smp __no_randomize_layout __randomize_layout
+"""
+DEFINITIONS = (*_OWN.strip().split("\n"), *_IGNORED.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +116,10 @@ class Expander:
             found = _arguments(stack)
             if found and found[0] and found[0][0]:
                 value = self._config.get(found[0][0][0][0], "")
-                accepted = ("m",) if text == "IS_MODULE" else ("y", "1", "m")
-                if text == "IS_BUILTIN":
+                accepted: tuple[str, ...] = ("y", "1", "m")
+                if text == "IS_MODULE":
+                    accepted = ("m",)
+                elif text == "IS_BUILTIN":
                     accepted = ("y", "1")
                 return ("1" if value in accepted else "0", line, NOTHING)
         elif text == "__LINE__":

@@ -32,6 +32,9 @@ class Tree(Protocol):
     def digest(self, path: str) -> str:
         """SHA-256 (hex) of the read text, as UTF-8. BadInput when the file is absent."""
 
+    def touched(self) -> list[tuple[str, int, int]]:
+        """(path, first, last) of each run of lines that a patch changed in the read text."""
+
 
 class KernelTree:
     """An unpatched tree on disk. Build one with open_tree."""
@@ -58,6 +61,10 @@ class KernelTree:
     def digest(self, path: str) -> str:
         """SHA-256 (hex) of the read text. BadInput when the file is absent."""
         return text_digest(self, path)
+
+    def touched(self) -> list[tuple[str, int, int]]:
+        """Nothing: no patch has touched this tree."""
+        return []
 
     def _load(self, path: str) -> str | None:
         check_path(path, self.root)

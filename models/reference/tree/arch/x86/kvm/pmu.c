@@ -199,6 +199,44 @@ int kvm_pmu_set_msr(struct kvm_vcpu *vcpu, struct msr_data *msr_info)
 	return kvm_pmu_call(set_msr)(vcpu, msr_info);
 }
 
+/* What hardware gets of a counter's controls is what the event filter lets through. */
+static void filter_counter(struct kvm_pmc *pmc)
+{
+	struct kvm_pmu *pmu = pmc_to_pmu(pmc);
+	bool pass = pmc_is_event_allowed(pmc);
+	u64 nibble;
+
+	if (pmc->type == KVM_PMC_GP) {
+		pmc->eventsel_hw = pmc->eventsel;
+		if (!pass)
+			pmc->eventsel_hw &= ~ARCH_PERFMON_EVENTSEL_ENABLE;
+		return;
+	}
+
+	nibble = intel_fixed_bits_by_idx(pmc->idx - KVM_FIXED_PMC_BASE_IDX, INTEL_FIXED_BITS_MASK);
+	pmu->fixed_ctr_ctrl_hw &= ~nibble;
+	if (pass)
+		pmu->fixed_ctr_ctrl_hw |= pmu->fixed_ctr_ctrl & nibble;
+}
+
+/* Before the next stay in the guest, for the counters whose controls have changed. */
+void kvm_pmu_handle_event(struct kvm_vcpu *vcpu)
+{
+	struct kvm_pmu *pmu = vcpu_to_pmu(vcpu);
+	u64 waiting = pmu->reprogram_pmi[0];
+	u32 i;
+
+	pmu->reprogram_pmi[0] = 0;
+
+	for (i = 0; i < pmu->nr_arch_gp_counters; i++)
+		if (waiting & BIT_ULL(i))
+			filter_counter(&pmu->gp_counters[i]);
+
+	for (i = 0; i < pmu->nr_arch_fixed_counters; i++)
+		if (waiting & BIT_ULL(KVM_FIXED_PMC_BASE_IDX + i))
+			filter_counter(&pmu->fixed_counters[i]);
+}
+
 static bool kvm_need_any_pmc_intercept(struct kvm_vcpu *vcpu)
 {
 	struct kvm_pmu *pmu = vcpu_to_pmu(vcpu);

@@ -1,0 +1,182 @@
+"""Contracts of KVM's and the kernel's helpers around the PMU code (domain.md 1 and 3).
+
+The C side is kernel.h and kvm.h in this folder. Cells: `config.*` of the host are those of the
+hardware model; the guest's are `config.guest_pdcm` (truth value) and `config.guest_has_cpuid_pmu`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from models.hardware import intel_pmu as pmu
+from models.hardware.constants import known
+from verify.ir.contract import CallSite, Contract
+from verify.ir.machine import Machine
+from verify.ir.program import Program
+from verify.ir.types import Int
+from verify.target import Assumption
+
+CELLS = {
+    "config.guest_pdcm": 0,
+    "config.guest_has_cpuid_pmu": 0,
+}
+
+VCPU = "vmx.vcpu"
+PMU_LEAF = 0xA
+# State of the host that goes into the VMCS and says nothing of the PMU
+_HOST_STATE = ("read_cr0", "__read_cr3", "cr4_read_shadow", "__model_address")
+APIC_LVTPC = 0x340
+
+ASSUMPTIONS = (
+    Assumption(
+        "kvm.lapic",
+        "a vCPU with a mediated PMU has its local APIC in the kernel "
+        "(x86.c: kvm_arch_vcpu_precreate)",
+    ),
+    Assumption(
+        "kvm.configured-before-run",
+        "CPUID and PERF_CAPABILITIES are set before the vCPU first runs and stay "
+        "(cpuid.c: kvm_set_cpuid, kvm_can_set_cpuid_and_feature_msrs)",
+    ),
+    Assumption(
+        "kvm.perf-capabilities",
+        "the guest's PERF_CAPABILITIES is a subset of what KVM supports "
+        "(kvm_set_msr_common refuses the rest)",
+    ),
+    Assumption(
+        "kvm.event-filter",
+        "the event filter may allow or deny any counter at any time (pmu.c: pmc_is_event_allowed)",
+    ),
+    Assumption("kvm.lbr", "no MSR of the model is one of the last branch records"),
+    Assumption("kvm.no-td", "the vCPU is not that of a trust domain (TDX has no mediated PMU)"),
+    Assumption(
+        "kvm.ops",
+        "the vendor's PMU operations are those of its table and do not change "
+        "(pmu.c: kvm_pmu_ops_update)",
+    ),
+)
+
+
+def mediated(m: Machine) -> Any:
+    """The guest's PMU is switched: pmu.h, kvm_vcpu_has_mediated_pmu."""
+    version = m.get(f"{VCPU}.arch.pmu.version")
+    return m.get("enable_mediated_pmu").nonzero() & version.nonzero()
+
+
+def _any(label: str) -> Contract:
+    """Any value at each call."""
+
+    def answer(m: Machine, call: CallSite) -> Any:
+        return _input(m, label, call)
+
+    return answer
+
+
+def _input(m: Machine, label: str, call: CallSite) -> Any:
+    width = call.result.width if isinstance(call.result, Int) else 64
+    if isinstance(call.result, Int) and call.result.boolean:
+        return as_bool(m, m.fresh(label, 0), width)
+    return m.fresh(label, width)
+
+
+def as_bool(m: Machine, condition: Any, width: int) -> Any:
+    """A truth value as C's 0 or 1."""
+    return m.ite(condition, m.const(1, width), m.const(0, width))
+
+
+def always(value: int) -> Contract:
+    """A constant answer."""
+
+    def answer(m: Machine, call: CallSite) -> Any:
+        assert isinstance(call.result, Int)
+        return m.const(value, call.result.width)
+
+    return answer
+
+
+def _nothing(m: Machine, call: CallSite) -> None:
+    """No effect on what is modelled."""
+
+
+def cell(name: str) -> Contract:
+    """The content of a model's cell, brought to the width that the caller expects."""
+
+    def answer(m: Machine, call: CallSite) -> Any:
+        assert isinstance(call.result, Int)
+        value, width = m.get(name), call.result.width
+        if not value.width:
+            return as_bool(m, value, width)
+        return value.zext(width) if value.width < width else value.extract(width - 1, 0)
+
+    return answer
+
+
+def _warn(m: Machine, call: CallSite) -> None:
+    """A WARN splat."""
+    zero, one = m.const(0, 1), m.const(1, 1)
+    m.emit("WARN", "kernel log", zero, one)
+
+
+def _apic_write(m: Machine, call: CallSite) -> None:
+    """A write of the CPU's own local APIC; only LVTPC is modelled (H13)."""
+    register, value = call.args
+    with m.when(register.eq(APIC_LVTPC)):
+        m.emit("APIC", pmu.LVTPC, m.get(pmu.LVTPC), value.zext(64))
+        m.set(pmu.LVTPC, value.zext(64))
+
+
+def _has_cpuid(m: Machine, call: CallSite) -> Any:
+    """The guest has this CPUID leaf; the PMU's is a part of its configuration."""
+    assert isinstance(call.result, Int)
+    (function,) = call.args
+    other = m.fresh("cpuid", 0)
+    pmu_leaf = function.eq(PMU_LEAF)
+    has = (pmu_leaf & m.get("config.guest_has_cpuid_pmu")) | (~pmu_leaf & other)
+    return as_bool(m, has, call.result.width)
+
+
+def contracts(program: Program) -> dict[str, Contract]:
+    """By the name of the function that they stand for."""
+    pdcm = program.constant("X86_FEATURE_PDCM")
+
+    def feature(label: str, of_pdcm: str) -> Contract:
+        def answer(m: Machine, call: CallSite) -> Any:
+            assert isinstance(call.result, Int)
+            number = call.args[-1]
+            known_number = known(number)
+            if pdcm is not None and known_number == pdcm:
+                return as_bool(m, m.get(of_pdcm), call.result.width)
+            return as_bool(m, m.fresh(label, 0), call.result.width)
+
+        return answer
+
+    return {
+        "__model_warn": _warn,
+        "apic_write": _apic_write,
+        "__model_cpu_has": feature("cpu_has", "config.host_pdcm"),
+        "guest_cpu_cap_has": feature("guest_cpu_cap_has", "config.guest_pdcm"),
+        "__model_has_cpuid": _has_cpuid,
+        "__model_host_version": cell("config.host_version"),
+        "__model_host_gp": cell("config.host_gp"),
+        "__model_host_fixed": cell("config.host_fixed"),
+        "__model_host_gp_width": cell("config.host_gp_width"),
+        "__model_host_fixed_width": cell("config.host_fixed_width"),
+        "__model_host_events_mask": _any("events_mask"),
+        "__model_host_events_mask_len": _any("events_mask_len"),
+        "__model_host_pebs_ept": _any("pebs_ept"),
+        "__model_host_mediated": _any("mediated"),
+        "cpuid_model_is_consistent": _any("consistent"),
+        "kvm_can_set_cpuid_and_feature_msrs": always(1),
+        "lapic_in_kernel": always(1),
+        "is_td_vcpu": always(0),
+        "kvm_lapic_get_reg": _any("guest LVTPC"),
+        "kvm_make_request": _nothing,
+        "perf_load_guest_context": _nothing,
+        "perf_put_guest_context": _nothing,
+        "perf_get_hw_event_config": _any("event"),
+        "pmc_is_event_allowed": _any("allowed"),
+        "x86_perf_get_lbr": _nothing,
+        "is_noncanonical_msr_address": _any("noncanonical"),
+        "intel_pmu_is_valid_lbr_msr": always(0),
+        **{name: _any(name) for name in _HOST_STATE},
+    }

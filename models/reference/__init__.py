@@ -1,0 +1,1 @@
+"""The embedded kernel tree in miniature, with example patches."""

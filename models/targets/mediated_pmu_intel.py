@@ -1,0 +1,468 @@
+"""KVM's mediated vPMU on Intel: load before VM-entry, put after the last VM-exit (domain.md 1)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from models.environment import emulated, guest, host_perf, kvm, prelude
+from models.environment import vmx as vmx_kernel
+from models.environment.kvm import VCPU
+from models.environment.emulated import MSR_DATA, ghost
+from models.hardware import intel_pmu as pmu
+from models.hardware import msr, vmx
+from models.hardware.constants import known
+from verify.errors import BadInput
+from verify.ir.contract import CallSite, Contract
+from verify.ir.machine import Machine
+from verify.ir.program import Dialect, Program
+from verify.target import Assumption, Ordering, Parameter, Register, Setting, Target
+
+PMU = f"{VCPU}.arch.pmu"
+CPUID = "__guest_cpuid_pmu"
+AUTOSTORE_SLOTS = 8
+
+FILES = (
+    "arch/x86/kvm/pmu.h",
+    "arch/x86/kvm/vmx/pmu_intel.h",
+    "arch/x86/kvm/vmx/capabilities.h",
+    "arch/x86/kvm/vmx/vmcs.h",
+    "arch/x86/kvm/vmx/vmx.h",
+    "arch/x86/kvm/x86.h",
+    "arch/x86/kvm/msrs.h",
+    "arch/x86/include/asm/kvm_host.h",
+    "include/linux/kvm_host.h",
+    "arch/x86/include/asm/perf_event.h",
+    "arch/x86/include/asm/msr-index.h",
+    "arch/x86/include/asm/vmx.h",
+    "arch/x86/include/asm/cpufeatures.h",
+    "arch/x86/include/asm/apicdef.h",
+    "arch/x86/include/asm/irq_vectors.h",
+    "arch/x86/include/asm/processor.h",
+    "arch/x86/include/uapi/asm/processor-flags.h",
+    "arch/x86/include/asm/segment.h",
+    "arch/x86/include/asm/shared/msr.h",
+    "arch/x86/include/uapi/asm/kvm.h",
+    "arch/x86/include/asm/vmxfeatures.h",
+    "include/uapi/asm-generic/errno-base.h",
+    "include/uapi/linux/perf_event.h",
+    "arch/x86/kvm/pmu.c",
+    "arch/x86/kvm/vmx/pmu_intel.c",
+    "arch/x86/kvm/vmx/vmx.c",
+    "arch/x86/events/core.c",
+)
+CONFIG = dict.fromkeys(
+    (
+        "CONFIG_X86_64",
+        "CONFIG_PERF_EVENTS",
+        "CONFIG_CPU_SUP_INTEL",
+        "CONFIG_PERF_GUEST_MEDIATED_PMU",
+        "CONFIG_KVM_INTEL",
+    ),
+    "y",
+)
+
+
+def _dialect(defines: Mapping[str, str]) -> Dialect:
+    return Dialect(
+        files=FILES,
+        config=dict(CONFIG),
+        prelude=prelude("kernel.h", "kvm.h", "vmx.h"),
+        defines=dict(defines),
+        tables={"kvm_pmu_ops": "intel_pmu_ops"},
+    )
+
+
+# Sizes ----------------------------------------------------------------------------------------
+
+
+def _handled(program: Program) -> tuple[int, int]:
+    """Counters of each kind that KVM handles. BadInput for a tree that does not say."""
+    names = ("KVM_MAX_NR_INTEL_GP_COUNTERS", "KVM_MAX_NR_INTEL_FIXED_COUNTERS")
+    found = [program.constant(name) for name in names]
+    for name, value in zip(names, found, strict=True):
+        if value is None or not 0 < value <= 32:
+            raise BadInput(f"{name}: is {value} in this tree; it must be a constant from 1 to 32")
+    return found[0] or 0, found[1] or 0
+
+
+def _sizes(program: Program) -> tuple[int, int]:
+    """Counters of each kind that are modelled: one more than KVM handles, and fixed counter 3."""
+    gp, fixed = _handled(program)
+    return gp + 1, max(fixed + 1, 4)
+
+
+def _cells(program: Program) -> dict[str, int]:
+    gp, fixed = _sizes(program)
+    bitmap = {
+        msr.bitmap(access, number): 0 for number in msr.table(gp, fixed) for access in ("R", "W")
+    }
+    ghosts = ["GLOBAL_CTRL", "GLOBAL_STATUS", "FIXED_CTR_CTRL", "PERF_METRICS"]
+    ghosts += [f"{kind}[{i}]" for i in range(gp) for kind in ("PMC", "EVTSEL")]
+    ghosts += [f"FIXED_CTR[{i}]" for i in range(fixed)]
+    return {
+        **pmu.cells(gp, fixed),
+        **vmx.CELLS,
+        **kvm.CELLS,
+        **bitmap,
+        **{ghost(kind): 64 for kind in ghosts},
+        "config.guest_nested": 0,
+        "config.limit_guest_gp": 64,
+        "config.limit_guest_fixed": 64,
+    }
+
+
+def _contracts(program: Program) -> dict[str, Contract]:
+    def write(m: Machine, call: CallSite) -> None:
+        number, value = call.args
+        pmu.write_msr(m, number, value)
+
+    def write_safe(m: Machine, call: CallSite) -> Any:
+        write(m, call)
+        return m.fresh("error", 32)
+
+    def read(m: Machine, call: CallSite) -> Any:
+        return pmu.read_msr(m, call.args[0])
+
+    def read_counter(m: Machine, call: CallSite) -> Any:
+        return pmu.read_pmc(m, call.args[0])
+
+    return {
+        **kvm.contracts(program),
+        **vmx_kernel.contracts(),
+        "wrmsrq": write,
+        "wrmsrq_safe": write_safe,
+        "__model_rdmsr": read,
+        "rdpmc": read_counter,
+    }
+
+
+# Configuration --------------------------------------------------------------------------------
+
+
+def _guest_capability(m: Machine, bit: int) -> Any:
+    """The guest enumerates a bit of PERF_CAPABILITIES."""
+    capabilities = m.get(f"{VCPU}.arch.perf_capabilities")
+    return m.get("config.guest_pdcm") & capabilities.extract(bit, bit).eq(1)
+
+
+def _width(m: Machine, register: str, high: int, low: int, of_host: str) -> Any:
+    """A width in CPUID leaf 0xa, where the host's counters are as wide."""
+    value, host = m.get(f"{CPUID}.{register}").extract(high, low).zext(8), m.get(of_host)
+    return m.ite(value.ult(host), value, host)
+
+
+def _gp_width(m: Machine) -> Any:
+    return _width(m, "eax", 23, 16, "config.host_gp_width")
+
+
+def _fixed_width(m: Machine) -> Any:
+    return _width(m, "edx", 12, 5, "config.host_fixed_width")
+
+
+def _cell(name: str) -> Callable[[Machine], Any]:
+    return lambda m: m.get(name)
+
+
+SETTINGS = (
+    Setting("host.gp", "general-purpose counters of the CPU", _cell("config.host_gp")),
+    Setting("host.fixed", "fixed counters of the CPU", _cell("config.host_fixed")),
+    Setting("host.gp_width", "bits of the CPU's general-purpose counters", _cell("config.host_gp_width"), 48),
+    Setting("host.fixed_width", "bits of the CPU's fixed counters", _cell("config.host_fixed_width"), 48),
+    Setting("host.perf_metrics", "1: the CPU has PERF_METRICS", pmu.has_metrics),
+    Setting(
+        "host.save_global_ctrl",
+        "1: VM-exit can save GLOBAL_CTRL to the VMCS",
+        lambda m: (m.get("vmcs_config.vmexit_ctrl") & vmx.EXIT_SAVE_GLOBAL_CTRL).nonzero(),
+        1,
+    ),
+    Setting("guest.version", "the guest's PMU version, 0: no PMU", _cell(f"{PMU}.version"), 2),
+    Setting("guest.gp", "the guest's general-purpose counters", _cell(f"{PMU}.nr_arch_gp_counters")),
+    Setting("guest.fixed", "the guest's fixed counters", _cell(f"{PMU}.nr_arch_fixed_counters")),
+    Setting("guest.gp_width", "bits of the guest's general-purpose counters", _gp_width, 48),
+    Setting("guest.fixed_width", "bits of the guest's fixed counters", _fixed_width, 48),
+    Setting(
+        "guest.perf_metrics",
+        "1: the guest enumerates PERF_METRICS",
+        lambda m: _guest_capability(m, msr.CAP_PERF_METRICS),
+    ),
+    Setting(
+        "guest.fw_writes",
+        "1: the guest enumerates full-width counter writes",
+        lambda m: _guest_capability(m, msr.CAP_FW_WRITES),
+        1,
+    ),
+    Setting("guest.nested", "1: the guest may run guests of its own", _cell("config.guest_nested"), 0),
+    Setting("kvm.mediated", "1: KVM uses the mediated PMU", lambda m: m.get("enable_mediated_pmu").nonzero(), 1),
+    Setting("kvm.vmware_backdoor", "1: the VMware backdoor is on", lambda m: m.get("enable_vmware_backdoor").nonzero(), 0),
+)  # fmt: skip
+
+PARAMETERS = (
+    Parameter(
+        "fixed3_write",
+        "what a write of fixed counter 3 does to PERF_METRICS: keeps it, clears it, or leaves it "
+        "with any value",
+        "param.fixed3_write",
+        pmu.FIXED3_WRITE,
+    ),
+    Parameter(
+        "metrics_reserved",
+        "what a write of PERF_METRICS with bits that the CPU does not have does",
+        "param.metrics_reserved",
+        pmu.METRICS_RESERVED,
+    ),
+    Parameter(
+        "metrics_clear_cpl0",
+        "1: RDPMC metrics-clear, when enabled, acts in the kernel too",
+        "param.metrics_clear_cpl0",
+        pmu.METRICS_CLEAR_CPL0,
+    ),
+)
+
+_OF_PLATFORM = re.compile(
+    r"init/(config\.host|param\.|enable_|kvm_|vmcs_config|boot_cpu|vmx_lbr|pt_mode)"
+    r"|setup/kvm_init_pmu_capability|setup/vmx_get_perf_capabilities|setup/vmx_set_constant"
+)
+
+
+def _of_platform(name: str) -> bool:
+    return _OF_PLATFORM.match(name) is not None
+
+
+# Registers ------------------------------------------------------------------------------------
+
+
+def _registers(program: Program) -> list[Register]:
+    gp, fixed = _handled(program)
+
+    def with_pmu(m: Machine, condition: Any) -> Any:
+        return kvm.mediated(m) & condition
+
+    def from_version_2(m: Machine, i: int) -> Any:
+        return with_pmu(m, m.const(1, 8).ult(m.get(f"{PMU}.version")))
+
+    def counter(m: Machine, i: int) -> Any:
+        return with_pmu(m, m.const(i, 32).ult(m.get(f"{PMU}.nr_arch_gp_counters")))
+
+    def read(first: int, kind: str, many: bool, mask: str | None = None) -> Any:
+        def emulated_read(m: Machine, i: int) -> tuple[Any, Any, Any]:
+            accepted, value = emulated.read(m, first + i)
+            expected = m.get(ghost(kind, i if many else None))
+            return accepted, value, expected if mask is None else expected & m.get(mask)
+
+        return emulated_read
+
+    def fixed_counter(k: int) -> Register:
+        def enumerated(m: Machine, i: int) -> Any:
+            return with_pmu(m, m.const(k, 32).ult(m.get(f"{PMU}.nr_arch_fixed_counters")))
+
+        def emulated_read(m: Machine, i: int) -> tuple[Any, Any, Any]:
+            accepted, value = emulated.read(m, msr.FIXED_CTR0 + k)
+            expected = m.get(ghost("FIXED_CTR", k)) & m.get("config.limit_guest_fixed")
+            return accepted, value, expected
+
+        name, cell = f"FIXED_CTR{k}", pmu.fixed_ctr(k)
+        return Register(
+            name, 1, cell, ghost("FIXED_CTR", k), 64, True, enumerated, emulated_read
+        )
+
+    def metrics(m: Machine, i: int) -> Any:
+        return with_pmu(m, _guest_capability(m, msr.CAP_PERF_METRICS))
+
+    status, ctrl = pmu.GLOBAL_STATUS, pmu.GLOBAL_CTRL
+    fixed_ctrl = pmu.FIXED_CTR_CTRL
+    return [
+        Register(
+            "PMC", gp, "hw.PMC[{}]", "ghost.PMC[{}]", 64, True, counter,
+            read(msr.PERFCTR0, "PMC", True, "config.limit_guest_gp"),
+        ),
+        Register(
+            "EVTSEL", gp, "hw.EVTSEL[{}]", "ghost.EVTSEL[{}]", 64, False, counter,
+            read(msr.EVTSEL0, "EVTSEL", True),
+        ),
+        *(fixed_counter(k) for k in range(fixed)),
+        Register(
+            "FIXED_CTR_CTRL", 1, fixed_ctrl, "ghost.FIXED_CTR_CTRL", 64, False, from_version_2,
+            read(msr.FIXED_CTR_CTRL, "FIXED_CTR_CTRL", False),
+        ),
+        Register(
+            "GLOBAL_CTRL", 1, ctrl, "ghost.GLOBAL_CTRL", 64, True, from_version_2,
+            read(msr.GLOBAL_CTRL, "GLOBAL_CTRL", False),
+        ),
+        Register(
+            "GLOBAL_STATUS", 1, status, "ghost.GLOBAL_STATUS", 64, True, from_version_2,
+            read(msr.GLOBAL_STATUS, "GLOBAL_STATUS", False),
+        ),
+        Register(
+            "PERF_METRICS", 1, pmu.PERF_METRICS, "ghost.PERF_METRICS", 64, True, metrics,
+            read(msr.PERF_METRICS, "PERF_METRICS", False),
+        ),
+    ]  # fmt: skip
+
+
+# Setup and phases -----------------------------------------------------------------------------
+
+
+def _setup(program: Program, m: Machine) -> None:
+    """KVM is loaded, and a vCPU is created and configured, by the kernel's own functions."""
+    gp, fixed = _sizes(program)
+    m.set("config.size_gp", m.const(gp, 8))
+    m.set("config.size_fixed", m.const(fixed, 8))
+    pmu.limits(m)
+    for number in msr.table(gp, fixed):
+        for access in ("R", "W"):
+            m.set(msr.bitmap(access, number), m.flag(True))
+    _fresh_vmcs(m)
+    vcpu = m.address(VCPU)
+    m.call("kvm_init_pmu_capability", m.address("intel_pmu_ops"))
+    m.settle()
+    m.set("kvm_caps.supported_perf_cap", m.call("vmx_get_perf_capabilities"))
+    m.call("vmx_set_constant_host_state", m.address("vmx"))
+    supported = m.get("kvm_caps.supported_perf_cap")
+    m.assume((m.get(f"{VCPU}.arch.perf_capabilities") & ~supported).eq(0))
+    m.call("kvm_pmu_init", vcpu)
+    m.call("kvm_pmu_refresh", vcpu)
+    m.settle()
+    m.call("vmx_recalc_pmu_msr_intercepts", vcpu)
+    m.call("vmx_recalc_instruction_intercepts", vcpu)
+    m.set("config.limit_guest_gp", (m.const(1, 64) << _gp_width(m).zext(64)) - 1)
+    m.set("config.limit_guest_fixed", (m.const(1, 64) << _fixed_width(m).zext(64)) - 1)
+    for register in _registers(program):
+        for i in range(register.count):
+            m.set(register.ghost.format(i), m.const(0, 64))
+            accepted, value, _ = register.emulated_read(m, i)
+            m.set(register.ghost.format(i), m.ite(accepted, value, m.const(0, 64)))
+
+
+def _fresh_vmcs(m: Machine) -> None:
+    """A VMCS as KVM makes it (vmx.c: init_vmcs): GLOBAL_CTRL is not switched yet, RDPMC exits."""
+    for name in ("entry_controls", "exit_controls", "exit_msr_store_count"):
+        m.set(f"vmcs.{name}", m.const(0, 32))
+    m.set("vmcs.exec_controls", m.const(vmx.RDPMC_EXITING | vmx.USE_MSR_BITMAPS, 32))
+    m.set("vmcs.guest_global_ctrl", m.const(0, 64))
+    m.set("vmcs.host_global_ctrl", m.const(0, 64))
+    m.set("vmx.msr_autostore.nr", m.const(0, 32))
+    m.set("vmx.loaded_vmcs", m.address("vmx.vmcs01"))
+    for slot in range(AUTOSTORE_SLOTS):
+        m.set(f"vmx.msr_autostore.val[{slot}].index", m.const(0, 32))
+        m.set(f"vmx.msr_autostore.val[{slot}].value", m.const(0, 64))
+    m.set("run.entered", m.flag(False))
+    m.set("guest_lvtpc_loaded", m.const(0, 8))
+
+
+def _load(m: Machine) -> None:
+    m.call("kvm_mediated_pmu_load", m.address(VCPU))
+
+
+def _put(m: Machine) -> None:
+    m.call("kvm_mediated_pmu_put", m.address(VCPU))
+
+
+def _leave(m: Machine) -> None:
+    """VM-exit, and what KVM does before anything else looks at the guest's GLOBAL_CTRL."""
+    with m.when(m.get("run.entered")):
+        value = vmx.leave(m)
+        for slot in range(AUTOSTORE_SLOTS):
+            entry = f"vmx.msr_autostore.val[{slot}]"
+            used = m.const(slot, 32).ult(m.get("vmcs.exit_msr_store_count"))
+            with m.when(used & m.get(f"{entry}.index").eq(msr.GLOBAL_CTRL)):
+                m.set(f"{entry}.value", value)
+        m.call("vmx_refresh_guest_perf_global_control", m.address(VCPU))
+
+
+def _capture(program: Program, m: Machine) -> None:
+    """What the guest leaves in its registers is what it must find again."""
+    for register in _registers(program):
+        if register.switched:
+            for i in range(register.count):
+                with m.when(m.get("run.entered") & register.enumerated(m, i)):
+                    m.set(register.ghost.format(i), m.get(register.cell.format(i)))
+
+
+def _entered(cells: Mapping[str, Any]) -> Any:
+    return cells["run.entered"]
+
+
+_MUTABLE = re.compile(
+    r"hw\.|ghost\.|run\.entered|vmcs\.guest_global_ctrl|msr_data\.|guest_lvtpc_loaded"
+    r"|vmx\.vcpu\.arch\.pmu\.(global_ctrl|global_status|fixed_ctr_ctrl|fixed_ctr_ctrl_hw)$"
+    r"|vmx\.vcpu\.arch\.pmu\.(perf_metrics|reprogram_pmi.*|pmc_counting.*|pmc_in_use.*)$"
+    r"|vmx\.vcpu\.arch\.pmu\.\w+_counters\[\d+\]\.(counter|eventsel_hw)$"
+    r"|vmx\.vcpu\.arch\.pmu\.gp_counters\[\d+\]\.eventsel$"
+    r"|vmx\.msr_autostore\.val\[\d+\]\.value$"
+)
+
+
+ASSUMPTIONS = (
+    Assumption(
+        "frame.order",
+        "each stay in the guest is load, VM-entry, guest, VM-exit, the refresh of GLOBAL_CTRL, put, "
+        "with interrupts off (x86.c: vcpu_enter_guest)",
+    ),
+    Assumption(
+        "hw.counts",
+        "the CPU has 32- to 48-bit counters, and at most one counter of each kind more than KVM "
+        "handles (or fixed counter 3); further ones would behave alike",
+    ),
+    Assumption(
+        "host.perf",
+        "while a vCPU is put, host perf and other vCPUs may leave any value in counters, "
+        "PERF_METRICS, GLOBAL_STATUS and GLOBAL_CTRL; selectors and FIXED_CTR_CTRL that perf used "
+        "are 0 again when it has scheduled its events out",
+    ),
+    *kvm.ASSUMPTIONS,
+    *vmx_kernel.ASSUMPTIONS,
+    *emulated.ASSUMPTIONS,
+)
+
+
+TARGET = Target(
+    name="mediated-pmu-intel",
+    title="KVM's mediated vPMU on Intel: kvm_mediated_pmu_load() and kvm_mediated_pmu_put()",
+    required=("arch/x86/kvm/pmu.c", "arch/x86/kvm/vmx/pmu_intel.c", "arch/x86/kvm/vmx/vmx.c"),
+    dialect=_dialect,
+    objects={"vmx": "struct vcpu_vmx", MSR_DATA: "struct msr_data"},
+    cells=_cells,
+    contracts=_contracts,
+    settings=SETTINGS,
+    parameters=PARAMETERS,
+    registers=_registers,
+    setup=_setup,
+    host=host_perf.host,
+    load=_load,
+    enter=vmx.enter,
+    guest=guest.guest,
+    capture=_capture,
+    leave=_leave,
+    put=_put,
+    accesses=lambda program: emulated.accesses(*_sizes(program)),
+    mutable=lambda cell: _MUTABLE.match(cell) is not None,
+    observe=guest.observe,
+    reachable=guest.reachable,
+    host_visible=("hw.",),
+    legal=pmu.legal,
+    counting=pmu.counting,
+    counters=lambda program: (*pmu.counter_cells(*_sizes(program)), pmu.PERF_METRICS),
+    entered=_entered,
+    platform=_of_platform,
+    orderings=(
+        Ordering(
+            "order.fixed3-metrics.load",
+            "load",
+            pmu.fixed_ctr(3),
+            pmu.PERF_METRICS,
+            "on load, every write of PERF_METRICS that is to last comes after the last write of "
+            "fixed counter 3",
+        ),
+        Ordering(
+            "order.fixed3-metrics.put",
+            "put",
+            pmu.fixed_ctr(3),
+            pmu.PERF_METRICS,
+            "on put, every write of PERF_METRICS that is to last comes after the last write of "
+            "fixed counter 3",
+        ),
+    ),
+    assumptions=ASSUMPTIONS,
+)

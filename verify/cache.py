@@ -1,0 +1,82 @@
+"""Earlier answers by content: a run with the same tool, sources and options is not done again.
+
+A SQLite file in the user's cache folder; several processes may use it at once. A cache that cannot
+be used is no error: the work is then done.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+from collections.abc import Iterable
+from importlib import metadata
+from pathlib import Path
+
+import models
+import proofs
+import verify
+
+_KEPT = 500
+_SOLVERS = ("bitwuzla", "cvc5", "z3-solver", "pysmt")
+
+
+def digest(parts: Iterable[str]) -> str:
+    """The key of a run: this tool, its solvers, and everything in `parts`."""
+    state = hashlib.sha256()
+    for package in (verify, models, proofs):
+        root = Path(str(package.__file__)).parent
+        for path in sorted(p for p in root.rglob("*") if p.suffix in (".py", ".h")):
+            _add(state, path.relative_to(root).as_posix().encode())
+            _add(state, path.read_bytes())
+    for part in (*(f"{name} {metadata.version(name)}" for name in _SOLVERS), *parts):
+        _add(state, part.encode("utf-8", "surrogatepass"))
+    return state.hexdigest()
+
+
+def _add(state: hashlib._Hash, data: bytes) -> None:
+    state.update(len(data).to_bytes(8, "little"))
+    state.update(data)
+
+
+def _path() -> Path:
+    root = os.environ.get("XDG_CACHE_HOME")
+    return (Path(root) if root else Path.home() / ".cache") / "msrproof" / "results.sqlite"
+
+
+def _open() -> sqlite3.Connection:
+    path = _path()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(path, timeout=2)
+    connection.execute("CREATE TABLE IF NOT EXISTS result (key TEXT PRIMARY KEY, report TEXT)")
+    return connection
+
+
+def find(key: str) -> str | None:
+    """What was kept under a key, if it still is."""
+    try:
+        connection = _open()
+        try:
+            row = connection.execute("SELECT report FROM result WHERE key = ?", (key,)).fetchone()
+        finally:
+            connection.close()
+    except (sqlite3.Error, OSError, RuntimeError):
+        return None
+    return str(row[0]) if row else None
+
+
+def keep(key: str, report: str) -> None:
+    """Keep a report; the oldest go when there are many."""
+    try:
+        connection = _open()
+        try:
+            with connection:
+                connection.execute("INSERT OR REPLACE INTO result VALUES (?, ?)", (key, report))
+                connection.execute(
+                    "DELETE FROM result WHERE rowid <= (SELECT max(rowid) FROM result) - ?",
+                    (_KEPT,),
+                )
+        finally:
+            connection.close()
+    except (sqlite3.Error, OSError, RuntimeError):
+        return

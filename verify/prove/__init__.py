@@ -1,0 +1,1 @@
+"""Engines, solver processes, certificates."""

@@ -1,0 +1,133 @@
+"""What the solvers have in common: terms become the solver's own, each once."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+from verify.encode.term import Term, free_vars
+from verify.prove.goal import SAT, UNKNOWN, UNSAT, Answer, Goal
+
+
+class Backend(ABC):
+    """One solver. It keeps what it builds: goals that share terms share the work.
+
+    `excuse`: why the last status was unknown, if the solver says. Not safe after a failure: an
+    exception leaves it in any state.
+    """
+
+    excuse = ""
+
+    def __init__(self) -> None:
+        self._native: dict[Term, Any] = {}
+        self._variables: dict[tuple[str, int], Any] = {}
+        # Per term the bounded variables that it depends on, as bits that number `_bounds`.
+        self._limited: dict[Term, int] = {}
+        self._bounds: list[Any] = []
+
+    def solve(self, goal: Goal, limit: float | None = None) -> Answer:
+        """The answer to a goal, with the values of all variables.
+
+        Asserts the bounds of the variables too. `limit`: seconds for each alternative. Raises
+        ValueError for a model in which a name has two widths, and whatever the solver raises.
+        """
+        if goal.alternatives is not None:
+            return self._possible(goal.assertions, goal.alternatives, limit)
+        self.start(self.build(goal.assertions), None)
+        status = self.check()
+        return Answer(status, self._model(goal.assertions) if status == SAT else {})
+
+    def _possible(
+        self, assertions: Sequence[Term], alternatives: Sequence[Term], limit: float | None
+    ) -> Answer:
+        # One by one: their disjunction takes fewer questions but twice the time.
+        natives = self.build([*assertions, *alternatives])
+        first = len(natives) - len(alternatives)
+        self.start(natives[:first], limit)
+        left = dict(enumerate(natives[first:]))
+        possible: set[int] = set()
+        undecided: set[int] = set()
+        while left:
+            i = next(iter(left))
+            status = self.check(left.pop(i))
+            if status == SAT:
+                possible |= {i, *(j for j, native in left.items() if self.value(native, 0))}
+                left = {j: native for j, native in left.items() if j not in possible}
+            elif status != UNSAT:
+                undecided.add(i)
+        status = UNKNOWN if undecided else SAT if possible else UNSAT
+        return Answer(status, possible=frozenset(possible), undecided=frozenset(undecided))
+
+    def build(self, assertions: Sequence[Term]) -> list[Any]:
+        """The solver's own terms of the bounds and of the assertions."""
+        native, limited = self._native, self._limited
+        for term in self._missing(assertions):
+            if term.op == "var":
+                self._variable(term)
+                continue
+            native[term] = self.node(term, [native[a] for a in term.args])
+            if limited:
+                bits = 0
+                for arg in term.args:
+                    bits |= limited.get(arg, 0)
+                if bits:
+                    limited[term] = bits
+        bits = 0
+        for assertion in assertions:
+            bits |= limited.get(assertion, 0)
+        bounds = [bound for i, bound in enumerate(self._bounds) if bits >> i & 1]
+        return bounds + [native[a] for a in assertions]
+
+    def _missing(self, terms: Sequence[Term]) -> list[Term]:
+        """What is not built yet, arguments first."""
+        found: set[Term] = set()
+        stack = [t for t in terms if t not in self._native]
+        while stack:
+            term = stack.pop()
+            if term not in found:
+                found.add(term)
+                stack.extend([a for a in term.args if a not in self._native])
+        return sorted(found, key=lambda t: t.id)
+
+    def _variable(self, term: Term) -> None:
+        # Variables that differ in their bound only are one variable to the solver.
+        key = str(term.name), term.width
+        if key not in self._variables:
+            self._variables[key] = self.variable(*key)
+        native = self._native[term] = self._variables[key]
+        if term.width and term.hi < (1 << term.width) - 1:
+            self._limited[term] = 1 << len(self._bounds)
+            self._bounds.append(self.at_most(native, term.hi, term.width))
+
+    def _model(self, assertions: Sequence[Term]) -> dict[str, int]:
+        widths: dict[str, int] = {}
+        for term in free_vars(assertions):
+            name = str(term.name)
+            if widths.setdefault(name, term.width) != term.width:
+                raise ValueError(f"variable {name!r} has {widths[name]} and {term.width} bits")
+        return {n: self.value(self._variables[n, w], w) for n, w in widths.items()}
+
+    @abstractmethod
+    def variable(self, name: str, width: int) -> Any:
+        """A new variable; width 0 for a truth value."""
+
+    @abstractmethod
+    def at_most(self, variable: Any, bound: int, width: int) -> Any:
+        """`variable <= bound`, unsigned."""
+
+    @abstractmethod
+    def node(self, term: Term, args: list[Any]) -> Any:
+        """The operator or constant of `term` over arguments that are built."""
+
+    @abstractmethod
+    def start(self, assertions: list[Any], limit: float | None) -> None:
+        """Forget all assertions before; assert these. `limit`: seconds for each check."""
+
+    @abstractmethod
+    def check(self, extra: Any = None) -> str:
+        """sat, unsat or unknown: the assertions, for this once with one more."""
+
+    @abstractmethod
+    def value(self, term: Any, width: int) -> int:
+        """Of a variable or (width 0) a truth value, after sat."""

@@ -1,0 +1,92 @@
+"""The unbuilt C of a kernel tree as a `verify.ir.program.Program`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from verify.ir.nodes import Const, Function, FunctionName
+from verify.ir.program import Dialect
+from verify.ir.types import RecordDef, Type
+from verify.source.index import PRELUDE, Index
+from verify.source.layout import Members
+from verify.source.tree import Tree
+from verify.source.unit import Globals
+
+
+class CProgram:
+    """Functions, records and constants of a tree, lowered when they are asked for.
+
+    A call through a member of an object in `dialect.tables`, or through a pointer to a record of
+    that object's type, is a direct call of the function in the initialised variable; a load of
+    another member is its constant. (One table of a type is in use at a time.) A call of a member
+    that the variable does not give calls `variable.member`, which nothing defines.
+    """
+
+    def __init__(self, tree: Tree, dialect: Dialect) -> None:
+        self._tree = tree
+        self._prelude = dialect.prelude
+        index = Index(tree.read, dialect.files, dialect.config, dialect.prelude, dialect.defines)
+        self._globals = Globals(index, dialect.tables)
+        self._index = index
+        self._lines: dict[str, list[str]] = {}
+
+    def function(self, name: str) -> Function | None:
+        """The function with its body, from the dialect's files or the prelude."""
+        return self._globals.function(name)
+
+    def record(self, tag: str) -> RecordDef:
+        """The members of a struct; KeyError when the tree does not define it."""
+        layout = self._globals.layout(tag)
+        if layout is None:
+            raise KeyError(tag)
+        return RecordDef(tag, Members(layout.members))
+
+    def type_of(self, text: str) -> Type:
+        """The type that a C type name stands for, such as `struct kvm_vcpu`.
+
+        Unsupported when the text is no type name.
+        """
+        return self._globals.type_named(text)
+
+    def object_type(self, name: str) -> Type | None:
+        """The type of a file-scope object."""
+        return self._globals.object(name)
+
+    def initialiser(self, name: str) -> dict[str, Const] | None:
+        """Constant initial values by path from the object (`""`, `.a.b`, `[0].c`); what it does
+        not name is zero. None when the object is not defined or its value is not constant.
+
+        Pointers are left out: null ones are zero, and for functions there is `table`.
+        """
+        found = self._globals.initial(name)
+        if found is None or None in found.values():
+            return None
+        return {path: value for path, value in found.items() if isinstance(value, Const)}
+
+    def table(self, name: str) -> dict[str, str]:
+        """The functions that an initialised variable names, by member."""
+        found = self._globals.initial(name) or {}
+        return {
+            path[1:]: value.name for path, value in found.items() if isinstance(value, FunctionName)
+        }
+
+    def constant(self, text: str) -> int | None:
+        """The value of a constant C expression, such as a macro of the tree's headers."""
+        return self._globals.constant(text)
+
+    def line(self, file: str, line: int) -> str:
+        """The tree's own text of a line, without surrounding white space."""
+        if file not in self._lines:
+            text = self._prelude if file == PRELUDE else self._tree.read(file)
+            self._lines[file] = (text or "").split("\n")
+        lines = self._lines[file]
+        return lines[line - 1].strip() if 0 < line <= len(lines) else ""
+
+    def sources(self) -> Sequence[tuple[str, int, int]]:
+        """File, first and last line of every function, record and macro used so far."""
+        return sorted(place for place in self._index.used if place[0] != PRELUDE)
+
+    @property
+    def implicit(self) -> frozenset[str]:
+        """Functions that were called without a prototype (so with `int` as result)."""
+        return frozenset(self._globals.implicit)

@@ -1,0 +1,446 @@
+"""What is declared at file scope, lowered when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tree_sitter import Node
+
+from verify.ir.nodes import Const, Expr, Function, Global, Loc
+from verify.ir.types import S32, S64, U32, U64, Array, Int, Pointer, Record, Type, Void
+from verify.source.build import Unsupported
+from verify.source.c_lex import Token, closing, is_name, lex, split
+from verify.source.c_type import NAMED, fits, literal
+from verify.source.expression import Signature
+from verify.source.index import Index
+from verify.source.layout import Layout
+from verify.source.source_file import Item
+from verify.source.statement import Statements, is_variadic, parameters_of
+from verify.source.syntax import Syntax
+
+_WORDS = (
+    "static extern inline typedef const volatile unsigned signed int long short char void struct "
+    "union enum float double _Bool bool register auto"
+)
+_KEYWORDS = frozenset(_WORDS.split())
+
+
+class Globals:
+    """Types, objects, functions and constants of a tree, by name."""
+
+    def __init__(self, index: Index, tables: Mapping[str, str]) -> None:
+        self.index = index
+        self.layouts: dict[str, Layout] = {}
+        self.implicit: set[str] = set()
+        self._table_objects = tables
+        self._tables: dict[str, str] | None = None
+        self._missing: set[str] = set()
+        self._lowered: dict[int, tuple[Item, Statements]] = {}
+        self._typedefs: dict[str, Type | None] = {}
+        self._enumerators: dict[str, Const | None] = {}
+        self._evaluated: set[int] = set()
+        self._enumerations: dict[str, Type] = {}
+        self._objects: dict[str, Type | None] = {}
+        self._signatures: dict[str, Signature | None] = {}
+        self._initials: dict[str, dict[str, Expr | None] | None] = {}
+        self._functions: dict[str, Function | None] = {}
+        self._sizes: dict[Type, tuple[int, int] | None] = {}
+
+    # Items ------------------------------------------------------------------------------------
+
+    def _lower(self, item: Item, name: str) -> Statements:
+        """The parsed text of a declaration, without its body when it is a function's."""
+        known = self._lowered.get(id(item))
+        if known is None:
+            self.index.used.add((item.file, item.first, item.last))
+            tokens = item.tokens
+            if item.function:
+                tokens = [*tokens[: item.brace], (";", tokens[item.brace][1], frozenset())]
+            tokens = self.index.expander(item.file).expand(tokens)
+            if name:
+                tokens = self._cleaned(tokens, name)
+            lowering = Statements(self, Syntax(tokens, self.is_type), item.file, "")
+            self._lowered[id(item)] = known = (item, lowering)
+        return known[1]
+
+    def _cleaned(self, tokens: list[Token], name: str) -> list[Token]:
+        """A declaration without words that are neither C nor types, such as `__init`."""
+        at = next((i for i, token in enumerate(tokens) if token[0] == name), 0)
+        kept: list[Token] = []
+        typed = False
+        i = 0
+        while i < at:
+            word = tokens[i][0]
+            after = tokens[i + 1][0]
+            if not is_name(word) or word in _KEYWORDS:
+                kept.append(tokens[i])
+                typed = typed or (word in _KEYWORDS and word in NAMED)
+                if word in ("struct", "union", "enum"):
+                    typed = True
+                    if after != "{":
+                        kept.append(tokens[i + 1])
+                        i += 1
+                    if tokens[i + 1][0] == "{":
+                        end = closing(tokens, i + 1)
+                        kept.extend(tokens[i + 1 : end + 1])
+                        i = end
+                elif word == "(":
+                    end = closing(tokens, i)
+                    if end > at:
+                        # Within the declarator.
+                        kept.extend(tokens[i + 1 : at])
+                        break
+                    kept.pop()
+                    i = end
+            elif word.startswith("typeof") or word == "__typeof__":
+                end = closing(tokens, i + 1)
+                kept.extend(tokens[i : end + 1])
+                typed, i = True, end
+            elif after == "(" and closing(tokens, i + 1) < at:
+                i = closing(tokens, i + 1)
+            elif not typed and (self.is_type(word) or not _is_type_ahead(tokens, i + 1, at, self)):
+                kept.append(tokens[i])
+                typed = True
+            i += 1
+        i = at
+        if i + 1 < len(tokens) and tokens[i + 1][0] == "(":
+            end = closing(tokens, i + 1)
+            kept.extend(tokens[i : end + 1])
+            i = end + 1
+            while i < len(tokens) and tokens[i][0] not in ("{", ";"):
+                i += 1
+        else:
+            kept.append(tokens[i])
+            i += 1
+            while i < len(tokens) and tokens[i][0] not in ("=", ";", ","):
+                if tokens[i][0] == "[":
+                    end = closing(tokens, i)
+                    kept.extend(tokens[i : end + 1])
+                    i = end
+                elif tokens[i][0] == ")":
+                    kept.extend(tokens[i:])
+                    return kept
+                i += 1
+        return kept + tokens[i:]
+
+    # Types ------------------------------------------------------------------------------------
+
+    def is_type(self, name: str) -> bool:
+        return name in NAMED or self.index.is_typedef(name)
+
+    def typedef(self, name: str) -> Type | None:
+        if name not in self._typedefs:
+            self._typedefs[name] = None
+            item = self.index.typedef(name)
+            if item is not None:
+                self._typedefs[name] = self._find_typedef(item, name)
+        return self._typedefs[name]
+
+    def _find_typedef(self, item: Item, name: str) -> Type | None:
+        lowering = self._lower(item, "")
+        for node in lowering.syntax.root.named_children:
+            if node.type != "type_definition":
+                continue
+            for declarator in node.children_by_field_name("declarator"):
+                try:
+                    found, kind = lowering.declared(declarator, lowering.specified(node, name))
+                except Unsupported:
+                    continue
+                if found == name:
+                    return kind
+        return None
+
+    def layout(self, tag: str) -> Layout | None:
+        found = self.layouts.get(tag)
+        if found is None and tag not in self._missing:
+            self._missing.add(tag)
+            self._find_record(tag)
+            found = self.layouts.get(tag)
+            if found is not None:
+                self._missing.discard(tag)
+        return found
+
+    def _find_record(self, tag: str) -> None:
+        if "." in tag:
+            # A record without a tag, in another one.
+            outer, _, name = tag.rpartition(".")
+            layout = self.layout(outer)
+            kind = layout.members.get(name) if layout else None
+            if kind is not None:
+                kind()
+            return
+        item = self.index.record(tag)
+        if item is None:
+            self.typedef(tag)
+            return
+        lowering = self._lower(item, "")
+        node = _specifier(lowering.syntax.root, lowering.syntax, tag)
+        if node is not None:
+            self.layouts.setdefault(tag, lowering.layout_of(node, tag))
+
+    def size_of(self, kind: Type) -> tuple[int, int] | None:
+        if isinstance(kind, Int):
+            size = max(1, kind.width // 8)
+            return size, size
+        if isinstance(kind, Pointer):
+            return 8, 8
+        if kind not in self._sizes:
+            self._sizes[kind] = self._size_of(kind)
+        return self._sizes[kind]
+
+    def _size_of(self, kind: Type) -> tuple[int, int] | None:
+        if isinstance(kind, Array):
+            found = self.size_of(kind.of)
+            return None if found is None else (found[0] * kind.length, found[1])
+        if isinstance(kind, Record):
+            layout = self.layout(kind.tag)
+            measure = layout.measure() if layout else None
+            return None if measure is None else (measure.size // 8, measure.align // 8)
+        return (1, 1) if isinstance(kind, Void) else None
+
+    def enumeration(self, tag: str) -> Type:
+        if tag not in self._enumerations:
+            item = self.index.record(tag)
+            names: list[str] = []
+            if item is not None and "{" in (words := [token[0] for token in item.tokens]):
+                at = words.index("{")
+                inner = item.tokens[at + 1 : closing(item.tokens, at)]
+                names = [part[0][0] for part in split(inner, ",") if part]
+            self._enumerations[tag] = self.enumeration_of(names)
+        return self._enumerations[tag]
+
+    def enumeration_of(self, names: list[str]) -> Type:
+        known = [value for name in names if (value := self.enumerator(name)) is not None]
+        return _enumeration_type([value.value for value in known])
+
+    # Constants --------------------------------------------------------------------------------
+
+    def enumerator(self, name: str) -> Const | None:
+        if name in self._enumerators:
+            return self._enumerators[name]
+        for item in self.index.enumerators(name):
+            if id(item) not in self._evaluated:
+                self._evaluated.add(id(item))
+                self._evaluate(item)
+            if name in self._enumerators:
+                break
+        return self._enumerators.setdefault(name, None)
+
+    def _evaluate(self, item: Item) -> None:
+        """All constants of an enumeration; those that are not understood are left out."""
+        self.index.used.add((item.file, item.first, item.last))
+        tokens = self.index.expander(item.file).expand(item.tokens)
+        following: int | None = 0
+        values: dict[str, int] = {}
+        for part in split(tokens, ","):
+            if not part:
+                continue
+            if len(part) > 2 and part[1][0] == "=":
+                following = self._constant(part[2:], item.file)
+            if following is None:
+                continue
+            name = part[0][0]
+            # gcc: `int` where that is enough, else the type of the enumeration.
+            kind = S32 if fits(following, S32) else _enumeration_type([following])
+            self._enumerators[name] = Const(following, kind)
+            values[name] = following
+            following += 1
+        whole = _enumeration_type(list(values.values()))
+        for name, value in values.items():
+            if not fits(value, S32):
+                self._enumerators[name] = Const(value, whole)
+
+    def _constant(self, tokens: list[Token], file: str) -> int | None:
+        if len(tokens) == 1 and tokens[0][0][0].isdigit():
+            try:
+                return literal(tokens[0][0]).value
+            except ValueError:
+                return None
+        try:
+            value = self.expression(tokens, file)
+        except (Unsupported, RecursionError):
+            return None
+        return value.value if isinstance(value, Const) else None
+
+    def expression(self, tokens: list[Token], file: str) -> Expr:
+        """The value of an expression of expanded tokens; Unsupported when it has none."""
+        syntax = Syntax(tokens, self.is_type, "int _ = ", ";")
+        node = syntax.root.named_children[0] if syntax.root.named_children else None
+        declarator = None if node is None else node.child_by_field_name("declarator")
+        value = None if declarator is None else declarator.child_by_field_name("value")
+        if value is None or syntax.root.has_error:
+            raise Unsupported("no expression")
+        return Statements(self, syntax, file, "").value(value)
+
+    def constant(self, text: str) -> int | None:
+        """The value of a constant expression that names macros and constants of any file."""
+        return self._constant(self.index.expander("").expand(lex(text, 1)), "")
+
+    def type_named(self, text: str) -> Type:
+        """The type that a C type name stands for; Unsupported when it is none."""
+        tokens = self.index.expander("").expand(lex(text, 1))
+        return Statements(self, Syntax([], self.is_type), "", "").typeof(tokens)
+
+    # Objects ----------------------------------------------------------------------------------
+
+    def object(self, name: str) -> Type | None:
+        if name not in self._objects:
+            self._objects[name] = None
+            item = self.index.object(name)
+            if item is not None:
+                self._objects[name] = self._object_type(item, name)
+        return self._objects[name]
+
+    def _object_type(self, item: Item, name: str) -> Type | None:
+        lowering = self._lower(item, name)
+        found = _declarator(lowering, name)
+        if found is None:
+            return None
+        node, declarator, value = found
+        try:
+            kind = lowering.declared(declarator, lowering.specified(node, name))[1]
+            return kind if value is None else lowering.sized(kind, value)
+        except Unsupported:
+            return Record("?")
+
+    def define(self, name: str, kind: Type, initial: dict[str, Const] | None) -> None:
+        self._objects[name] = kind
+        self._initials[name] = {"": None} if initial is None else dict(initial)
+
+    def initial(self, name: str) -> dict[str, Expr | None] | None:
+        """What an object's initialiser gives, by path; None when the tree does not define it."""
+        if name not in self._initials:
+            self._initials[name] = self._find_initial(name)
+        return self._initials[name]
+
+    def _find_initial(self, name: str) -> dict[str, Expr | None] | None:
+        kind = self.object(name)
+        item = self.index.object(name)
+        if kind is None or item is None or any(t[0] == "extern" for t in item.tokens[:3]):
+            return None
+        lowering = self._lower(item, name)
+        found = _declarator(lowering, name)
+        if found is None or found[2] is None:
+            return {}
+        try:
+            return lowering.initial(Global(name, kind), found[2])
+        except Unsupported:
+            return {"": None}
+
+    def table(self, tag: str) -> str | None:
+        if self._tables is None:
+            self._tables = {}
+            for name, variable in self._table_objects.items():
+                kind = self.object(name) or self.object(variable)
+                if isinstance(kind, Record):
+                    self._tables[kind.tag] = variable
+        return self._tables.get(tag)
+
+    def entry(self, variable: str, member: str) -> Expr | None:
+        found = self.initial(variable)
+        if found is None:
+            raise Unsupported(f"the table {variable} is not there")
+        path = f".{member}"
+        if "" in found or (path in found and found[path] is None):
+            raise Unsupported(f"the table {variable} is not understood")
+        return found.get(path)
+
+    # Functions --------------------------------------------------------------------------------
+
+    def signature(self, name: str) -> Signature | None:
+        if name not in self._signatures:
+            self._signatures[name] = None
+            item = self.index.prototype(name)
+            if item is not None:
+                self._signatures[name] = self._find_signature(item, name)
+        return self._signatures[name]
+
+    def _find_signature(self, item: Item, name: str) -> Signature | None:
+        lowering = self._lower(item, name)
+        found = _declarator(lowering, name)
+        if found is None:
+            return None
+        node, outer, _ = found
+        declarator: Node | None = outer
+        while declarator is not None and declarator.type != "function_declarator":
+            declarator = declarator.child_by_field_name("declarator")
+        if declarator is None:
+            return None
+        try:
+            result = lowering.returned(outer, declarator, lowering.specified(node, ""))
+            kinds = tuple(lowering.parameter(p)[1] for p in parameters_of(declarator))
+        except Unsupported:
+            return None
+        return Signature(result, kinds, is_variadic(declarator))
+
+    def note_implicit(self, name: str) -> None:
+        self.implicit.add(name)
+
+    def function(self, name: str) -> Function | None:
+        """The function with its body, None when the tree does not define it."""
+        if name not in self._functions:
+            self._functions[name] = self._find_function(name)
+        return self._functions[name]
+
+    def _find_function(self, name: str) -> Function | None:
+        item = self.index.function(name)
+        if item is None:
+            return None
+        self.index.used.add((item.file, item.first, item.last))
+        tokens = self._cleaned(self.index.expander(item.file).expand(item.tokens), name)
+        line = next((token[1] for token in item.tokens if token[0] == name), item.first)
+        lowering = Statements(self, Syntax(tokens, self.is_type), item.file, name)
+        loc = Loc(item.file, line)
+        signature = self.signature(name)
+        node = next(
+            (n for n in lowering.syntax.root.named_children if n.type == "function_definition"),
+            None,
+        )
+        return lowering.function(node, name, signature, loc, item.last)
+
+
+def _is_type_ahead(tokens: list[Token], start: int, end: int, unit: Globals) -> bool:
+    """Whether a type is named in a part of a declaration."""
+    return any(
+        token[0] in ("struct", "union", "enum")
+        or (token[0] in _KEYWORDS and token[0] in NAMED)
+        or unit.is_type(token[0])
+        for token in tokens[start:end]
+    )
+
+
+def _enumeration_type(values: list[int]) -> Int:
+    """The type that gcc gives to an enumeration."""
+    low, high = min(values, default=0), max(values, default=0)
+    if low < 0:
+        return S32 if fits(low, S32) and fits(high, S32) else S64
+    return U32 if fits(high, U32) else U64
+
+
+def _declarator(lowering: Statements, name: str) -> tuple[Node, Node, Node | None] | None:
+    """The declaration of a name in a parsed text, its declarator, and its initialiser."""
+    for node in lowering.syntax.root.named_children:
+        if node.type not in ("declaration", "function_definition"):
+            continue
+        for child in node.children_by_field_name("declarator"):
+            inner: Node | None = child
+            value: Node | None = None
+            if child.type == "init_declarator":
+                inner = child.child_by_field_name("declarator")
+                value = child.child_by_field_name("value")
+            if inner is not None and lowering.name_of(inner) == name:
+                return node, inner, value
+    return None
+
+
+def _specifier(node: Node, syntax: Syntax, tag: str) -> Node | None:
+    """The struct or union with this tag and a body."""
+    if node.type in ("struct_specifier", "union_specifier"):
+        name = node.child_by_field_name("name")
+        if name is not None and syntax.of(name) == tag:
+            if node.child_by_field_name("body") is not None:
+                return node
+    for child in node.named_children:
+        if (found := _specifier(child, syntax, tag)) is not None:
+            return found
+    return None
