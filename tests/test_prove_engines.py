@@ -448,10 +448,10 @@ def inputs() -> list[dict[str, int]]:
 
 
 def over(term: Term, a: Term, b: Term, c: Term) -> Term:
-    """The term with the variables a.., b.., c.. (of any width) replaced by three of 2 bits."""
+    """The term with the variables a.., b.., others (of any width) replaced by three of 2 bits."""
     mapping = {}
     for v in t.free_vars([term]):
-        base = {"a": a, "b": b, "c": c}[str(v.name)[0]]
+        base = {"a": a, "b": b}.get(str(v.name)[0], c)
         mapping[v] = base.zext(v.width) if v.width >= 2 else base.extract(v.width - 1, 0)
     return t.substitute([term], mapping)[0]
 

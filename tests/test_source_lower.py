@@ -113,10 +113,12 @@ def compare(functions: list[str], rows: list[tuple[int, ...]]) -> None:
     """Each function `f<i>` of the parameters above gives the same in gcc and here."""
     assert GCC is not None
     text = "\n".join(functions)
-    calls = "".join(
-        f'printf("%llu\\n", f{i}({", ".join(f"({kind}){value}ULL" for kind, value in zip(TYPES, row, strict=True))}));'
-        for i in range(len(functions))
+    arguments = [
+        ", ".join(f"({kind}){value}ULL" for kind, value in zip(TYPES, row, strict=True))
         for row in rows
+    ]
+    calls = "".join(
+        f'printf("%llu\\n", f{i}({values}));' for i in range(len(functions)) for values in arguments
     )
     with tempfile.TemporaryDirectory() as folder:
         source, binary = Path(folder, "f.c"), Path(folder, "f")
@@ -226,10 +228,8 @@ def statements(draw: st.DrawFn, depth: int, loop: bool = False) -> str:
             name = f"n{draw(st.integers(0, 10**6))}"
             return f"{{ s8 {name} = 3; while ({name}-- > 0) {{ {body(True)} }} }}"
         case 11:
-            arms = (
-                f"case 0: {body()} case 1 ... 3: {body()} break; default: {body()} case 9: {body()}"
-            )
-            return f"switch ({value()}) {{ {arms} }}"
+            arms = f"case 0: {body()} case 1 ... 3: {body()} break; default: {body()}"
+            return f"switch ({value()}) {{ {arms} case 9: {body()} }}"
         case 12:
             return f"{{ u32 t = {value()}; u32 x = t; {body()} y ^= x; }}"
         case _:

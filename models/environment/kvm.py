@@ -47,6 +47,11 @@ ASSUMPTIONS = (
         "kvm.event-filter",
         "the event filter may allow or deny any counter at any time (pmu.c: pmc_is_event_allowed)",
     ),
+    Assumption(
+        "kvm.event-encodings",
+        "the event selectors that perf gives for fixed counters and for emulated instructions may "
+        "be anything (vmx/pmu_intel.c: intel_get_fixed_pmc_eventsel)",
+    ),
     Assumption("kvm.lbr", "no MSR of the model is one of the last branch records"),
     Assumption("kvm.no-td", "the vCPU is not that of a trust domain (TDX has no mediated PMU)"),
     Assumption(
@@ -135,6 +140,11 @@ def _has_cpuid(m: Machine, call: CallSite) -> Any:
     return as_bool(m, has, call.result.width)
 
 
+def _events_mask_len(m: Machine, call: CallSite) -> Any:
+    """How many architectural events CPUID tells of; its mask has 32 bits."""
+    return m.fresh("events_mask_len", 5).zext(8)
+
+
 def contracts(program: Program) -> dict[str, Contract]:
     """By the name of the function that they stand for."""
     pdcm = program.constant("X86_FEATURE_PDCM")
@@ -162,7 +172,7 @@ def contracts(program: Program) -> dict[str, Contract]:
         "__model_host_gp_width": cell("config.host_gp_width"),
         "__model_host_fixed_width": cell("config.host_fixed_width"),
         "__model_host_events_mask": _any("events_mask"),
-        "__model_host_events_mask_len": _any("events_mask_len"),
+        "__model_host_events_mask_len": _events_mask_len,
         "__model_host_pebs_ept": _any("pebs_ept"),
         "__model_host_mediated": _any("mediated"),
         "cpuid_model_is_consistent": _any("consistent"),
@@ -174,6 +184,7 @@ def contracts(program: Program) -> dict[str, Contract]:
         "perf_load_guest_context": _nothing,
         "perf_put_guest_context": _nothing,
         "perf_get_hw_event_config": _any("event"),
+        "intel_get_fixed_pmc_eventsel": _any("event"),
         "pmc_is_event_allowed": _any("allowed"),
         "x86_perf_get_lbr": _nothing,
         "is_noncanonical_msr_address": _any("noncanonical"),

@@ -36,7 +36,7 @@ class Answer:
     do). `reason`: why unknown, else empty. `seconds`: wall time. `solver`: whose word it is;
     "simplifier" when the terms had shrunk to a constant, empty for unknown. `possible`: the
     indices of the alternatives that can hold (sat when there are any); `undecided`: those of which
-    nobody knows (unknown when there are any).
+    nobody knows (unknown when there are any; all, when it does not say which).
     """
 
     status: str
@@ -49,4 +49,6 @@ class Answer:
 
     def not_excluded(self, items: Sequence[T]) -> list[T]:
         """Those of the items, one for each alternative, whose alternative may hold."""
+        if self.status == UNKNOWN and not self.undecided:
+            return list(items)
         return [items[i] for i in sorted(self.possible | self.undecided)]

@@ -2,7 +2,8 @@
 
 The child inherits the goals, so that no formula is sent: a request is a `Part` (three numbers of
 8 bytes), the reply a marshalled tuple with its length (8 bytes) before it. A child that ends
-without a reply has crashed. It dies with its parent, ignores ^C (the parent kills it) and is silent.
+without a reply has crashed. It dies with its parent, ignores ^C (the parent kills it) and is
+silent.
 """
 
 from __future__ import annotations
@@ -45,8 +46,8 @@ class Part(NamedTuple):
 class Worker:
     """A process that answers one goal after another with the solver that `make` gives.
 
-    `limit`: seconds for an alternative when there are several; then it is undecided. `memory`: bytes that it may allocate beyond what it inherits. Raises OSError when no process
-    can be had.
+    `limit`: seconds for each of several alternatives, after which it is undecided. `memory`: bytes
+    that it may allocate beyond what it inherits. Raises OSError when no process can be had.
     """
 
     def __init__(

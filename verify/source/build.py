@@ -238,7 +238,9 @@ def conditional(condition: Expr, then: Expr, orelse: Expr) -> Expr:
         elif orelse.type == VOID_POINTER and not isinstance(orelse, Null):
             kind = VOID_POINTER
     else:
-        kind = then.type if not isinstance(then.type, Int) else orelse.type
+        kind = then.type if isinstance(then.type, Pointer) else orelse.type
+        if not isinstance(kind, Pointer):
+            raise Unsupported("a choice between records")
     then, orelse = convert(then, kind), convert(orelse, kind)
     condition = scalar(condition)
     known = truth(condition)

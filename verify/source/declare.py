@@ -108,6 +108,8 @@ class Typing:
 
     def _enumeration(self, node: Node) -> Type:
         name = node.child_by_field_name("name")
+        if node.has_error:
+            raise Unsupported("C that the parser does not know")
         if name is not None:
             return self.types.enumeration(self.syntax.of(name))
         return self.types.enumeration_of(

@@ -163,6 +163,8 @@ class Expressions(Typing):
 
     def value(self, node: Node) -> Expr:
         """The value of an expression."""
+        if node.has_error:
+            raise Unsupported("C that the parser does not know")
         method = _VALUES.get(node.type)
         if method is None:
             raise Unsupported(f"a {node.type.replace('_', ' ')}")
@@ -651,7 +653,9 @@ class Expressions(Typing):
         count = len(signature.parameters)
         if len(args) < count or (len(args) > count and not signature.variadic):
             raise Unsupported(f"{name} is called with {len(args)} arguments")
-        converted = [convert(arg, kind) for arg, kind in zip(args, signature.parameters, strict=False)]
+        converted = [
+            convert(arg, kind) for arg, kind in zip(args, signature.parameters, strict=False)
+        ]
         converted += map(_default, args[count:])
         return Call(name, tuple(converted), signature.result, self.line(node))
 

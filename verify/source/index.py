@@ -12,7 +12,14 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 
 from verify.source.c_lex import NOTHING, Token, lex, strip_comments
-from verify.source.preprocess import COMPILER, DEFINITIONS, Expander, Macro, condition_holds, parse_macro
+from verify.source.preprocess import (
+    COMPILER,
+    DEFINITIONS,
+    Expander,
+    Macro,
+    condition_holds,
+    parse_macro,
+)
 from verify.source.source_file import (
     Definition,
     Item,
@@ -33,7 +40,7 @@ _ENUM = re.compile(r"enum\b[^{};()=,]*\{([^}]*)\}")
 _ENUMERATOR = re.compile(r"(?:^|,)\s*([A-Za-z_]\w*)")
 _TYPEDEF = re.compile(
     r"\ntypedef\b(?:[^;{}]*?\(\s*\*\s*(\w+)\s*\)\s*\([^;]*;"
-    r"|[^;{}]*?\b(\w+)\s*(?:\[[^\];]*\]\s*)?;"
+    r"|[^;{}()]*?\b(\w+)\s*(?:\[[^\];]*\]|\([^;{}]*\))?\s*;"
     r"|[^;{}]*\{(?:[^{}]*|.*?\n)\}[^;\n]*?\b(\w+)\s*;)",
     re.DOTALL,
 )

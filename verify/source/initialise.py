@@ -12,6 +12,10 @@ from verify.source.build import Unsupported, convert
 from verify.source.expression import Expressions, Place, Within
 
 
+# `.name =`, and the older `name:` of GNU.
+_NAMING = ("field_designator", "field_identifier")
+
+
 class Initialisers(Expressions):
     """Expressions, and initialisers made of them."""
 
@@ -19,6 +23,8 @@ class Initialisers(Expressions):
         """The type of an object with this initialiser: an array may get its length from it."""
         if not isinstance(kind, Array) or kind.length or node.type != "initializer_list":
             return kind
+        if node.has_error:
+            raise Unsupported("C that the parser does not know")
         length = at = 0
         for child in node.named_children:
             if child.type == "initializer_pair":
@@ -41,6 +47,8 @@ class Initialisers(Expressions):
     def _parts(self, target: Place, node: Node) -> Iterator[tuple[Place, Node]]:
         """The parts that an initialiser gives, with the expressions for them."""
         kind = target.type
+        if node.has_error:
+            raise Unsupported("C that the parser does not know")
         if node.type != "initializer_list":
             yield target, node
             return
@@ -62,8 +70,8 @@ class Initialisers(Expressions):
             if child.type == "initializer_pair":
                 *designators, value = child.named_children
                 first = designators[0]
-                if first.type == "field_designator":
-                    name = self.syntax.of(first.named_children[0])
+                if first.type in _NAMING:
+                    name = self._designated_name(first)
                     at = names.index(name) + 1 if name in names else len(names)
                 else:
                     at = self._at(first.named_children[-1]) + 1
@@ -88,14 +96,15 @@ class Initialisers(Expressions):
             yield target
             return
         first, *rest = designators
-        if first.type == "field_designator":
-            yield from self._designated(
-                self.member(target, self.syntax.of(first.named_children[0])), rest
-            )
+        if first.type in _NAMING:
+            yield from self._designated(self.member(target, self._designated_name(first)), rest)
             return
         low = self._at(first.named_children[0])
         for index in range(low, self._at(first.named_children[-1]) + 1):
             yield from self._designated(self._element(target, index), rest)
+
+    def _designated_name(self, node: Node) -> str:
+        return self.syntax.of(node).lstrip(". ")
 
     def _at(self, node: Node) -> int:
         index = self.constant(node)

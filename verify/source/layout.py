@@ -283,7 +283,7 @@ class Layout:
                     return None
                 width, own = found[0] * 8, found[1] * 8
             if member.bits is not None:
-                if self._packed:
+                if self._packed or not isinstance(kind, Int):
                     return None
                 at, _ = place_bits(at, member.bits, width)
                 width = member.bits

@@ -12,6 +12,7 @@ from verify.ir.nodes import (
     Arm,
     Block,
     Break,
+    Cast,
     Const,
     Continue,
     Declare,
@@ -83,7 +84,9 @@ class Statements(Initialisers):
                 parameters.append(local)
                 if parameter:
                     self.bind(parameter, local)
-            if node.has_error and not _errors_contained(body_node):
+            if any(child.has_error for child in node.children if child != body_node):
+                raise _Structure("C that the parser does not know")
+            if body_node.has_error and not _errors_contained(body_node):
                 raise _Structure("C that the parser does not know")
             body = self.statement_list(body_node)
             if not _jumps_forward(body, frozenset()):
@@ -226,7 +229,7 @@ class Statements(Initialisers):
             out.append(ExprStmt(self.update(inner, False), self.loc))
         else:
             value = self.truth(inner)
-            if not isinstance(value, StatementExpr) or value.body or value.value:
+            if not _is_nothing(value):
                 out.append(ExprStmt(value, self.loc))
 
     def _if(self, node: Node, out: list[Stmt]) -> None:
@@ -541,6 +544,15 @@ def is_variadic(declarator: Node) -> bool:
     )
 
 
+def _is_nothing(value: Expr) -> bool:
+    """Whether evaluation has no effect, as that of `((void)0)`."""
+    if isinstance(value, Cast):
+        return _is_nothing(value.operand)
+    if isinstance(value, StatementExpr):
+        return not value.body and (value.value is None or _is_nothing(value.value))
+    return isinstance(value, Const)
+
+
 def _shortened(text: str) -> str:
     text = _SPACE.sub(r"\1", " ".join(text.split()))
     return text if len(text) <= _LONGEST else text[: _LONGEST - 4] + " ..."
@@ -644,7 +656,7 @@ def _errors_contained(node: Node) -> bool:
                 return False
             continue
         text = (child.text or b"").decode("ascii")
-        if child.type not in _STATEMENTS or not _balanced(text) or text[-1] not in ";}":
+        if child.type not in _STATEMENTS or not _balanced(text) or text[-1:] not in (";", "}"):
             return False
     return True
 

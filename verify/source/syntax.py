@@ -20,7 +20,6 @@ CASE_RANGE = "__case_range"
 ASM = "__asm_statement"
 
 
-
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 

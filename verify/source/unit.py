@@ -139,7 +139,7 @@ class Globals:
     def _find_typedef(self, item: Item, name: str) -> Type | None:
         lowering = self._lower(item, "")
         for node in lowering.syntax.root.named_children:
-            if node.type != "type_definition":
+            if node.type != "type_definition" or _misread(node):
                 continue
             for declarator in node.children_by_field_name("declarator"):
                 try:
@@ -297,6 +297,8 @@ class Globals:
         if found is None:
             return None
         node, declarator, value = found
+        if _misread(node):
+            return Record("?")
         try:
             kind = lowering.declared(declarator, lowering.specified(node, name))[1]
             return kind if value is None else lowering.sized(kind, value)
@@ -361,6 +363,8 @@ class Globals:
         if found is None:
             return None
         node, outer, _ = found
+        if _misread(node):
+            return None
         declarator: Node | None = outer
         while declarator is not None and declarator.type != "function_declarator":
             declarator = declarator.child_by_field_name("declarator")
@@ -431,6 +435,19 @@ def _declarator(lowering: Statements, name: str) -> tuple[Node, Node, Node | Non
             if inner is not None and lowering.name_of(inner) == name:
                 return node, inner, value
     return None
+
+
+def _misread(node: Node) -> bool:
+    """Whether the parser skipped something between specifiers and declarators, or in them."""
+    for child in node.children:
+        inner: Node | None = child
+        if child.type == "init_declarator":
+            inner = child.child_by_field_name("declarator")
+        elif child.child_by_field_name("body") is not None:
+            continue  # errors within a record are its members'
+        if inner is None or inner.has_error:
+            return True
+    return False
 
 
 def _specifier(node: Node, syntax: Syntax, tag: str) -> Node | None:
