@@ -158,7 +158,7 @@ SLOW = settings(
 
 @needs_gcc
 @SLOW
-@given(st.lists(expressions(3), min_size=25, max_size=40), st.lists(VALUES, min_size=3, max_size=4))
+@given(st.lists(expressions(3), min_size=20, max_size=30), st.lists(VALUES, min_size=2, max_size=3))
 def test_expressions_as_gcc(texts: list[str], rows: list[tuple[int, ...]]) -> None:
     compare([of_expression(i, text) for i, text in enumerate(texts)], rows)
 
@@ -184,7 +184,8 @@ MEMBERS = (
     "box.kind", "box.bits.a", "box.bits.b", "box.bits.c", "box.bits.d", "box.bits.e", "box.bits.f",
     "box.bits.g", "box.bits.h", "box.word.split.low", "box.word.split.mid", "box.word.split.high",
     "box.word.full", "box.word.parts.b1", "box.word.parts.h", "box.q", "box.s", "box.half",
-    "box.bytes[3]", "box.list[2]", "p->bits.b", "p->word.full", "p->list[v0 & 3]", "*(q + 1)", "q[3]",
+    "box.bytes[3]", "box.list[2]", "p->bits.b", "p->word.full", "p->list[v0 & 3]", "*(q + 1)",
+    "q[3]",
 )  # fmt: skip
 PLACES = (*MEMBERS, "v0", "v1", "v3", "v4", "v5", "v6", "v7", "v8", "x", "y")
 
@@ -242,7 +243,8 @@ def functions(draw: st.DrawFn, index: int) -> str:
     body = " ".join(draw(st.lists(statements(2), min_size=3, max_size=8)))
     total = " ".join(f"sum = sum * 31 + (u64){member};" for member in PLACES)
     return (
-        f"u64 f{index}({PARAMETERS}) {{ struct box box = {{ .kind = 7, .bits = {{ .b = 5, .d = 1 }},"
+        f"u64 f{index}({PARAMETERS}) {{"
+        " struct box box = { .kind = 7, .bits = { .b = 5, .d = 1 },"
         " .word.full = 0x12345678, .list = { 1, -2, 3 } };"
         " struct box *p = &box; s16 *q = box.list; u64 x = v6, sum = 0, z = 0; s32 y = v5;"
         f" {body} out: {total} return sum ^ z; }}"
@@ -251,6 +253,6 @@ def functions(draw: st.DrawFn, index: int) -> str:
 
 @needs_gcc
 @SLOW
-@given(st.tuples(*(functions(i) for i in range(10))), st.lists(VALUES, min_size=3, max_size=4))
+@given(st.tuples(*(functions(i) for i in range(8))), st.lists(VALUES, min_size=2, max_size=3))
 def test_functions_as_gcc(bodies: tuple[str, ...], rows: list[tuple[int, ...]]) -> None:
     compare([RECORDS + bodies[0], *bodies[1:]], rows)

@@ -9,6 +9,8 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.source_text import program
 from verify.ir.contract import CallSite
@@ -17,6 +19,7 @@ from verify.ir.machine import Machine
 from verify.ir.nodes import Call, Const, Function, Loc, Unmodelled
 from verify.ir.pretty import function_text
 from verify.ir.types import BOOL, S32, U8, U16, U32, U64, VOID, Array, Int, Pointer, Record
+from verify.source.c_lex import lex
 from verify.source.program import CProgram
 
 PRELUDE = """
@@ -491,6 +494,54 @@ def test_arguments_are_converted_to_the_prototype() -> None:
     assert "2 arguments" in unknown.reason
 
 
+TOKENS = [
+    token
+    for token, _, _ in lex(
+        """
+        u64 f(struct s *p, u8 n, int *q) {
+            struct s v = { .a = 1, .un.full = n, .list = { 1, 2 } }, *w = &v;
+            u64 sum = sizeof(struct s) + (u64)-n, t[2];
+            static int count = 3;
+            if (p && (sum = g(n, p)) != B) goto out;
+            for (int i = 0; i < 4; i++) {
+                switch (p->list[i] & 3) {
+                case A: continue;
+                case 1 ... 2: w->b += i++; break;
+                default: sum ^= ({ typeof(n) z = n; z ?: 3; });
+                }
+            }
+            do { w->un.bits.x--; } while (w->un.bits.y);
+            while (*q > 0 || !n) (*q)--;
+            asm volatile("nop");
+            count = container_of(q, struct s, q)->b, offsetof(struct s, list);
+        out:
+            return sum + t[n & 1] + v.list[1] + (p->a ? (s8)n << 3 : ~0ull);
+        }
+        """,
+        1,
+    )
+]
+AROUND = """
+enum e { A, B = 3 };
+struct s { u32 a:3, b; union { u32 full; struct { u32 x:8, y:8; } bits; } un; int q; u8 list[4]; };
+int g(u32 a, struct s *p);
+"""
+POSITION = st.integers(0, len(TOKENS) - 1)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from("-+="), POSITION, POSITION), min_size=1, max_size=4))
+def test_no_text_breaks_the_front_end(edits: list[tuple[str, int, int]]) -> None:
+    """Tokens are dropped, repeated and replaced; the rest of the function may be anything."""
+    tokens = list(TOKENS)
+    for edit, at, other in edits:
+        at = min(at, len(tokens) - 1)
+        tokens[at : at + (edit != "+")] = [TOKENS[other]] if edit != "-" else []
+    found = built(AROUND + " ".join(tokens)).function("f")
+    if found is not None:
+        function_text(found)
+
+
 # Records --------------------------------------------------------------------------------------
 
 
@@ -736,6 +787,32 @@ def test_macros_that_paste_and_take_any_arguments() -> None:
     assert run(text, 5, contracts={"show": lambda m, c: 0}) == 13
 
 
+def test_static_names_belong_to_their_file() -> None:
+    text = """
+    static int count = 1;
+    static int step(int a) { return a + count; }
+    int f(int a) { return step(a) * 10 + other(a) + shared(a); }
+    """
+    other = """
+    static int count;
+    static int step(int a) { count = a; return count * 100; }
+    static int outside(int a) { return 7; }
+    int other(int a) { return step(a); }
+    int shared(int a) { return a; }
+    """
+    header = "int other(int a);\nint shared(int a);\nint outside(int a);\n"
+    more = {"a_h": header, "other_c": at_margin(other)}
+    assert run(text, 3, **more) == (3 + 0) * 10 + 300 + 3
+    found = built(text + "int h(int a) { return outside(a); }", **more)
+    for name, call in (("f", "step@f"), ("other", "step"), ("h", "outside@elsewhere")):
+        function = found.function(name)
+        assert function is not None and f"{call}(" in function_text(function)
+    assert found.function("outside@elsewhere") is None
+    assert found.object_type("count@f") == S32
+    assert found.initialiser("count@f") == {"": Const(1, S32)}
+    assert found.initialiser("count") == {}
+
+
 def test_functions_that_macros_make() -> None:
     text = """
 #define ACCESSOR(name, type) \\
@@ -770,17 +847,42 @@ def test_annotations_do_not_hide_types() -> None:
     assert not list(parts(found.function("f"), Unmodelled))
 
 
+def test_several_declarators() -> None:
+    found = built("static int a = 1, __odd *b, list[2] = { 3, (4, 5) }, c = 4;\nu8 x = 1, (*y), z;")
+    assert [found.object_type(name) for name in ("a", "b", "list", "c", "x", "y", "z")] == [
+        S32,
+        Pointer(S32),
+        Array(S32, 2),
+        S32,
+        U8,
+        Pointer(U8),
+        U8,
+    ]
+    assert found.initialiser("c") == {"": Const(4, S32)}
+
+
+def test_a_break_out_of_an_expression() -> None:
+    text = "int f(int a) { for (;;) { ({ if (a) break; }); a++; } return a; }"
+    assert "out of an expression" in next(parts(function(text), Unmodelled)).reason
+    inside = "int f(int a) { return ({ while (1) { if (a++ > 3) break; } a; }); }"
+    assert run(inside, 1) == 5
+
+
 def test_enumerations() -> None:
     found = built(
         """
         enum { A, B = A + 3, C, D = 1 << 4, E = sizeof(u64), F = -1 };
         enum big { G = 1ULL << 40, H };
-        struct s { enum big big; };
-        int f(void) { return C; }
+        enum small { LITTLE } __packed;
+        struct s { enum big big; enum small small; enum elsewhere e; };
+        int f(void) { enum here { X = -1 } x = 0; return C + (x > -1); }
         """
     )
     assert [found.constant(name) for name in "ABCDEFGH"] == [0, 3, 4, 16, 8, -1, 1 << 40, 2**40 + 1]
-    assert members(found, "s") == {"big": U64}
+    kinds = members(found, "s")
+    assert kinds["big"] == U64
+    # Those that gcc would choose otherwise, or that are not there, are not known.
+    assert isinstance(kinds["small"], Record) and isinstance(kinds["e"], Record)
     assert found.constant("I") is None
     assert found.constant("A +") is None
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from models.environment import emulated, guest, host_perf, kvm, prelude
 from models.environment import vmx as vmx_kernel
-from models.environment.kvm import VCPU
 from models.environment.emulated import MSR_DATA, ghost
+from models.environment.kvm import VCPU
 from models.hardware import intel_pmu as pmu
 from models.hardware import msr, vmx
-from models.hardware.constants import known
 from verify.errors import BadInput
 from verify.ir.contract import CallSite, Contract
 from verify.ir.machine import Machine

@@ -589,17 +589,17 @@ def _distinguish(paths: Sequence[tuple[Term, ...]]) -> list[Term]:
     return conditions
 
 
-def _cover(paths: Sequence[tuple[Term, ...]]) -> Term:
-    """The disjunction of paths, by their common beginnings."""
-    if any(not path for path in paths):
+def _cover(paths: Sequence[tuple[Term, ...]], start: int = 0) -> Term:
+    """The disjunction of paths from a position on, by their common beginnings."""
+    if any(len(path) == start for path in paths):
         return true
     parts: list[Term] = []
-    start = 0
-    while start < len(paths):
-        first = paths[start][0]
-        end = start
-        while end < len(paths) and paths[end][0] is first:
+    begin = 0
+    while begin < len(paths):
+        first = paths[begin][start]
+        end = begin
+        while end < len(paths) and paths[end][start] is first:
             end += 1
-        parts.append(conj((first, _cover([path[1:] for path in paths[start:end]]))))
-        start = end
+        parts.append(conj((first, _cover(paths[begin:end], start + 1))))
+        begin = end
     return disj(parts)

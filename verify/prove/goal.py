@@ -20,12 +20,14 @@ class Goal:
     that occur, () when the status is enough. The bound `hi` of a variable is one more assertion.
     `alternatives`: if given, the question is which of these can hold with the assertions, each on
     its own; one solver finds out much faster than from as many goals. There is no model then.
+    `wishes`: what the model should meet as well, the most important first.
     """
 
     name: str
     assertions: tuple[Term, ...]
     wanted: tuple[str, ...] | None = ()
     alternatives: tuple[Term, ...] | None = None
+    wishes: tuple[Term, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,20 +8,24 @@ the guest owns may hold only where the guest's configuration has it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Sequence
 
 from verify.encode import term as t
-from verify.encode.switch import CONFIG, STATE, Relation, Switch
+from verify.encode.switch import CONFIG, STATE, Cells, Switch
 from verify.encode.term import Term
-from verify.prove.goal import Answer, Goal
+from verify.prove import simulate
+from verify.prove.ask import Solve
+from verify.prove.goal import Goal
 
 GHOST = "ghost."
 MONITOR = "monitor."
-Solve = Callable[[Sequence[Goal]], Mapping[str, Answer]]
+
+Candidate = tuple[Term, ...]
+"""Something that may be invariant, and weaker forms to try when it is not."""
 
 
-def candidates(switch: Switch) -> list[Term]:
-    """Terms over state variables (and constants of the configuration) that may be invariant."""
+def candidates(switch: Switch) -> list[Candidate]:
+    """Over state variables and constants of the configuration."""
     hardware = switch.target.host_visible
     state = {c: t.var(STATE + c, v.width) for c, v in switch.initial.items()}
     owned = {
@@ -29,14 +33,14 @@ def candidates(switch: Switch) -> list[Term]:
         for register in switch.target.registers(switch.program)
         for i in range(register.count)
     }
-    limits = _masks(switch.legal)
-    found: dict[Term, None] = {}
+    limits = _limits(switch.legal)
+    found: dict[Candidate, None] = {}
 
     def add(candidate: Term, *conditions: Term) -> None:
-        for condition in (t.true, *conditions):
-            guarded = t.disj([t.negate(condition), candidate])
-            if guarded.op != "const":
-                found[guarded] = None
+        forms = [t.disj((t.negate(condition), candidate)) for condition in conditions]
+        chain = [form for form in (candidate, *forms) if form.op != "const"]
+        if chain:
+            found[tuple(dict.fromkeys(chain))] = None
 
     for cell in switch.cycle.post:
         if cell.startswith(hardware) and state[cell].width:
@@ -52,71 +56,87 @@ def candidates(switch: Switch) -> list[Term]:
             for ghost in ghosts:
                 if state[ghost].width == value.width:
                     add(value.eq(state[ghost]), owned[ghost])
+                # Without the register nothing changes.
+                add(value.eq(switch.initial[cell]), t.negate(owned[ghost]))
             for mask in _masks([access.post[cell]]):
                 if mask.width == value.width:
                     add((value & mask).eq(0), *conditions)
                     add((value & ~mask).eq(0), *conditions)
-            if cell in switch.cycle.post:
-                for mask in limits:
+            for source in _cells_in(switch.cycle.post.get(cell)):
+                for mask in limits.get(source, ()):
                     if mask.width == value.width:
                         add((value & ~mask).eq(0), *conditions)
     return list(found)
 
 
+def _limits(legal: Sequence[Term]) -> dict[str, list[Term]]:
+    """The masks that limit hardware cells, by cell."""
+    result: dict[str, list[Term]] = {}
+    for term in legal:
+        for part in term.args if term.op == "and" else (term,):
+            for cell in _cells_in(part):
+                result.setdefault(cell, []).extend(_masks([part]))
+    return result
+
+
+def _cells_in(term: Term | None) -> list[str]:
+    """The state cells that a term looks at."""
+    names = () if term is None else (str(v.name) for v in t.free_vars([term]))
+    return [name.removeprefix(STATE) for name in names if name.startswith(STATE)]
+
+
 def _masks(terms: Sequence[Term]) -> list[Term]:
     """The constants of the configuration that the terms look at."""
     return [
-        v
-        for v in t.free_vars(terms)
-        if v.width > 1 and str(v.name).startswith((CONFIG, "init/"))
+        v for v in t.free_vars(terms) if v.width > 1 and str(v.name).startswith((CONFIG, "init/"))
     ]
 
 
-def _after(relation: Relation, terms: Iterable[Term]) -> list[Term]:
-    mapping = {t.var(STATE + c, v.width): v for c, v in relation.post.items()}
-    return t.substitute(list(terms), mapping)
+def _substituted(terms: Sequence[Term], cells: Cells) -> list[Term]:
+    return t.substitute(list(terms), {t.var(STATE + c, v.width): v for c, v in cells.items()})
 
 
 def infer(switch: Switch, background: Sequence[Term], solve: Solve) -> list[Term]:
-    """The largest subset of the candidates that setup establishes and every relation keeps.
+    """Candidates, each in its strongest form, that setup establishes and every relation keeps.
 
-    `background`: what holds of configuration and hardware at the host phase anyway. A solver that
-    does not answer drops the candidates of its goal: the result is inductive in any case.
+    `background`: what holds of configuration and hardware at the host phase anyway. A candidate
+    of which a solver does not answer is dropped: the result is inductive in any case.
     """
-    alive = candidates(switch)
-    initial = {t.var(STATE + c, v.width): v for c, v in switch.initial.items()}
-    at_start = dict(zip(alive, t.substitute(alive, initial), strict=True))
-    at_start = {c: v for c, v in at_start.items() if v is not t.false}
-    alive = [c for c in alive if c in at_start]
-    alive = _filter(alive, {"initiation": (switch.config, at_start)}, None, solve)
-    steps: dict[str, tuple[Sequence[Term], dict[Term, Term]]] = {}
-    for relation in switch.relations():
-        after = dict(zip(alive, _after(relation, alive), strict=True))
-        changed = {c: a for c, a in after.items() if a is not c}
-        if changed:
-            steps[relation.name] = (relation.assumes, changed)
-    return _filter(alive, steps, background, solve)
-
-
-def _filter(
-    alive: list[Term],
-    steps: dict[str, tuple[Sequence[Term], dict[Term, Term]]],
-    background: Sequence[Term] | None,
-    solve: Solve,
-) -> list[Term]:
-    """Those that hold after every step; before it they do too, with the background, if given."""
-    kept = list(alive)
+    reached = simulate.states(switch, solve)
+    open_ = _weakened(candidates(switch), reached)
     while True:
-        before = () if background is None else (*background, *kept)
-        goals, concerned = [], {}
-        for name, (assumes, after) in steps.items():
-            mine = [c for c in kept if c in after and after[c] is not t.true]
-            broken = tuple(t.negate(after[c]) for c in mine)
-            goals.append(Goal(name, (*before, *assumes), (), broken))
-            concerned[name] = mine
+        kept = [chain[0] for chain in open_]
+        start = _substituted(kept, switch.initial)
+        goals = [
+            Goal("setup", (*switch.config, *switch.pinned), (), tuple(map(t.negate, start))),
+            Goal("relations", (*background, *kept), (), tuple(_broken(switch, kept))),
+        ]
         answers = solve(goals)
-        dropped = {c for name, mine in concerned.items() for c in answers[name].not_excluded(mine)}
-        if not dropped:
+        lost = {i for goal in goals for i in answers[goal.name].not_excluded(range(len(kept)))}
+        if not lost:
             return kept
-        # A weaker hypothesis opens every step again.
-        kept = [c for c in kept if c not in dropped]
+        open_ = [chain[1:] if i in lost else chain for i, chain in enumerate(open_)]
+        open_ = _weakened([chain for chain in open_ if chain], reached)
+
+
+def _weakened(chains: Sequence[Candidate], reached: Sequence[simulate.State]) -> list[Candidate]:
+    """The candidates without the forms that are false in a reachable state."""
+    terms = list(dict.fromkeys(form for chain in chains for form in chain))
+    wrong: set[Term] = set()
+    for state in reached:
+        left = [term for term in terms if term not in wrong]
+        wrong |= {f for f, holds in zip(left, t.evaluate(left, state), strict=True) if not holds}
+    found = (tuple(form for form in chain if form not in wrong) for chain in chains)
+    return list(dict.fromkeys(chain for chain in found if chain))
+
+
+def _broken(switch: Switch, kept: Sequence[Term]) -> list[Term]:
+    """For each candidate, that a relation breaks it."""
+    ways: list[list[Term]] = [[] for _ in kept]
+    for relation in switch.relations():
+        ends = _substituted(kept, relation.post)
+        for before, after, way in zip(kept, ends, ways, strict=True):
+            # The negation of what is unchanged contradicts the context: not worth a question.
+            if after is not before:
+                way.append(t.conj((*relation.assumes, t.negate(after))))
+    return [t.disj(way) for way in ways]

@@ -1,21 +1,24 @@
-"""From properties to verdicts: proofs by induction over cycles, refutations by reachable runs."""
+"""From properties to verdicts: proofs by induction over cycles, refutations by reachable runs.
+
+The questions of all properties are asked together, stage by stage, so that the solvers have
+always enough to do.
+"""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from verify.encode import term as t
-from verify.encode.switch import Switch, parameter_is, renamed
-from verify.encode.term import Term
-from verify.errors import InternalError
+from verify.encode.switch import Switch
+from verify.encode.term import conj
 from verify.prove import reach, sanity
-from verify.prove.goal import Answer, Goal
-from verify.prove.invariant import infer
-from verify.prove.property import READ, SECOND, Pairing, Property, Violation
+from verify.prove.ask import Solve, ask_each
+from verify.prove.context import Context
+from verify.prove.goal import SAT, UNSAT, Answer, Goal
+from verify.prove.prefer import wishes
+from verify.prove.property import Property, Violation
+from verify.prove.variants import consequences, variants
 
-Solve = Callable[[Sequence[Goal]], Mapping[str, Answer]]
 CYCLES = (0, 1)
 TRIES = 6
 
@@ -39,208 +42,137 @@ class Judgement:
     consequences: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Case:
-    """A property with its violations, and the goals that exclude them, each with its own."""
+    """A property in work: its violations, what is not excluded of them, and what was said."""
 
     prop: Property
-    violations: tuple[Violation, ...]
-    work: tuple[tuple[Goal, list[Violation]], ...]
-    premise: Goal
+    violations: Sequence[Violation]
+    suspects: list[Violation] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    solver: str = ""
+    tries: list[tuple[int, Violation]] = field(default_factory=list)
+    scenario: reach.Scenario | None = None
+    model: dict[str, int] = field(default_factory=dict)
 
 
 class Judge:
     """Judges properties of one switch; `solve` answers goals in processes of their own."""
 
     def __init__(self, switch: Switch, solve: Solve) -> None:
-        names = [relation.name for relation in switch.relations()]
-        if repeated := {name for name in names if names.count(name) > 1}:
-            raise InternalError(f"relations share a name: {', '.join(sorted(repeated))}")
         self.switch = switch
-        self.solve = solve
-        self.background = [*switch.config, *switch.pinned, *switch.legal]
-        self.invariant = infer(switch, self.background, solve)
-        self.holding = [*self.background, *self.invariant]
-
-    # Goals ------------------------------------------------------------------------------------
-
-    def _both(self, terms: Sequence[Term], pair: Pairing | None) -> list[Term]:
-        """The terms, and with a pairing their copies of the second run where those differ."""
-        if pair is None:
-            return list(terms)
-        others = renamed(terms, SECOND, pair.secret)
-        return [*terms, *(o for term, o in zip(terms, others, strict=True) if o is not term)]
-
-    def _context(self, violation: Violation) -> list[Term]:
-        """What holds of every cycle in which the violation is looked for (both runs of it)."""
-        # What shows between cycles may be in a state from which no cycle is possible.
-        cycle = () if violation.phase == READ else self.switch.cycle.assumes
-        return self._both([*self.holding, *cycle, *violation.assumes], violation.pair)
-
-    def _goals(
-        self, name: str, violations: Iterable[Violation]
-    ) -> list[tuple[Goal, list[Violation]]]:
-        """Goals whose unsatisfiability excludes all the violations; grouped by their context."""
-        groups: dict[tuple[int, bool, tuple[int, ...]], list[Violation]] = {}
-        for v in violations:
-            if v.bad is not t.false:
-                key = (id(v.pair), v.phase == READ, tuple(a.id for a in v.assumes))
-                groups.setdefault(key, []).append(v)
-        return [
-            (
-                Goal(
-                    f"{name}/{k}",
-                    (*self._context(group[0]), t.disj([v.bad for v in group])),
-                    None,
-                ),
-                group,
-            )
-            for k, group in enumerate(groups.values())
-        ]
-
-    # What a secret can travel through -----------------------------------------------------------
-
-    def unaffected(self, pair: Pairing, cells: Sequence[str]) -> frozenset[str]:
-        """The largest subset of the cells that setup makes equal in both runs, and every relation
-        keeps equal when the other cells differ."""
-        initial = [self.switch.initial[c] for c in cells]
-        others = renamed(initial, SECOND, pair.secret)
-        equal = {c for c, a, b in zip(cells, initial, others, strict=True) if a is b}
-        while True:
-            hidden = pair.with_cells(c for c in cells if c not in equal)
-            goals, differs = [], {}
-            for relation in self.switch.relations():
-                names = [c for c in relation.post if c in equal]
-                ends = [relation.post[c] for c in names]
-                pairs = zip(names, ends, renamed(ends, SECOND, hidden.secret), strict=True)
-                found = {c: a.ne(b) for c, a, b in pairs if a is not b}
-                if found:
-                    terms = self._both([*self.holding, *relation.assumes], hidden)
-                    goals.append(Goal(relation.name, tuple(terms), (), tuple(found.values())))
-                    differs[relation.name] = list(found)
-            answers = self.solve(goals)
-            lost = {c for name, of in differs.items() for c in answers[name].not_excluded(of)}
-            if not lost:
-                return frozenset(equal)
-            equal -= lost
-
-    # Verdicts ---------------------------------------------------------------------------------
+        self.context = Context(switch, solve)
 
     def judge(self, properties: Sequence[Property]) -> list[Judgement]:
         """A verdict for each property."""
-        cases = [self._case(p) for p in properties]
-        checks = sanity.goals(self.switch, self.holding)
-        goals = [g for case in cases for g, _ in case.work] + [c.premise for c in cases]
-        answers = self.solve([*goals, *checks])
-        unsound = sanity.complaint(checks, answers)
-        return [self._verdict(case, answers, unsound) for case in cases]
-
-    def _case(self, prop: Property) -> _Case:
-        violations = tuple(prop.violations(self.unaffected))
-        work = tuple(self._goals(prop.name, violations))
-        reached = Violation(
-            "", "put", prop.premise, t.true, t.true, "", lambda m: (None, None, None)
+        cases = [_Case(p, p.violations(self.context.unaffected)) for p in properties]
+        trust = self._induct(cases)
+        open_ = [case for case in cases if case.suspects]
+        self._find_runs(open_)
+        refuted = [case for case in open_ if case.scenario is not None]
+        by_value = variants(
+            self.context, {c.prop.name: (c.scenario, c.violations) for c in refuted if c.scenario}
         )
-        scenario = reach.alone(self.switch, reached, 0)
-        premise = Goal(f"{prop.name}/premise", scenario.assertions, ())
-        return _Case(prop, violations, work, premise)
+        ends = consequences(self.context, {c.prop.name: c.prop.consequence for c in refuted})
+        return [
+            self._judgement(case, trust, by_value.get(case.prop.name), ends.get(case.prop.name))
+            for case in cases
+        ]
 
-    def _verdict(self, case: _Case, answers: Mapping[str, Answer], unsound: str) -> Judgement:
-        began = time.monotonic()
-        prop, premise = case.prop, answers[case.premise.name]
-        spent = sum(answers[g.name].seconds for g, _ in case.work)
-        solver = next((answers[g.name].solver for g, _ in case.work), "")
-        suspects: list[Violation] = []
-        reason = ""
-        for goal, group in case.work:
-            answer = answers[goal.name]
-            if answer.status == "sat":
-                values = t.evaluate([v.bad for v in group], answer.model)
-                suspects += [v for v, hit in zip(group, values, strict=True) if hit]
-                suspects += [v for v, hit in zip(group, values, strict=True) if not hit]
-            elif answer.status == "unknown":
-                reason = reason or f"the solver did not answer: {answer.reason}"
-        if suspects:
-            result = self._refuted(case, suspects, solver)
-        elif reason:
-            result = Judgement(prop, "unknown", reason)
-        elif premise.status == "unsat":
-            result = Judgement(prop, "unknown", f"vacuous: there is no {prop.premise_text}")
-        elif premise.status != "sat":
-            result = Judgement(prop, "unknown", f"premise not decided: {premise.reason}")
-        elif unsound:
-            result = Judgement(prop, "unknown", unsound)
-        else:
-            result = Judgement(prop, "proved", "", 0.0, solver)
-        result.seconds = spent + time.monotonic() - began
-        return result
+    # Proofs -----------------------------------------------------------------------------------
 
-    def _refuted(self, case: _Case, suspects: Sequence[Violation], solver: str) -> Judgement:
-        """Refuted when a run from a fresh vCPU breaks the property, else unknown."""
-        for cycles in CYCLES:
-            for violation in suspects[:TRIES]:
-                scenario = self._scenario(case.prop, violation, cycles)
-                goal = Goal(f"{case.prop.name}/run", scenario.assertions, None)
-                answer = self.solve([goal])[goal.name]
-                if answer.status == "sat":
-                    result = Judgement(case.prop, "refuted", "", 0.0, solver)
-                    result.scenario, result.model = scenario, answer.model
-                    result.variants = self._variants(case, scenario)
-                    result.consequences = self._consequences(case.prop)
-                    return result
-        text = f"not inductive for {suspects[0].register or suspects[0].phase}, and no "
-        text += f"run of up to {CYCLES[-1] + 1} switches from a fresh vCPU breaks it"
-        return Judgement(case.prop, "unknown", text)
+    def _induct(self, cases: Sequence[_Case]) -> Mapping[str, str]:
+        """Ask which violations can happen in a cycle; by property, why its proof has no value."""
+        asked = [(case, v) for case in cases for v in case.violations]
+        questions = [self.context.question(v) for _, v in asked]
+        checks = sanity.questions(self.switch, self.context.holding)
+        answers = ask_each(self.context.solve, [*questions, *checks])
+        for (case, violation), answer in zip(asked, answers, strict=False):
+            case.seconds += answer.seconds
+            case.solver = case.solver or answer.solver
+            if answer.status == SAT:
+                case.suspects.append(violation)
+            elif answer.status != UNSAT:
+                case.reasons.append(f"the solver did not answer: {answer.reason}")
+        unsound = sanity.complaint(checks, answers[len(asked) :])
+        premises = {case.prop.premise: case.prop for case in cases}
+        reached = self.context.solve([self._premise(prop) for prop in premises.values()])
+        return {
+            case.prop.name: _vacuous(case.prop, reached[premises[case.prop.premise].name])
+            or unsound
+            for case in cases
+        }
+
+    def _premise(self, prop: Property) -> Goal:
+        nothing = conj(())
+        violation = Violation("", "put", prop.premise, nothing, nothing, "", lambda m: (0, 0, 0))
+        scenario = reach.alone(self.switch, violation, 0, accesses=False)
+        return Goal(prop.name, scenario.assertions)
+
+    # Refutations ------------------------------------------------------------------------------
+
+    def _find_runs(self, cases: Sequence[_Case]) -> None:
+        """Look for runs from a fresh vCPU, shorter ones first."""
+        for case in cases:
+            case.tries = [(n, v) for n in CYCLES for v in case.suspects[:TRIES]]
+        waiting = [case for case in cases if case.tries]
+        while waiting:
+            goals = []
+            for case in waiting:
+                cycles, violation = case.tries.pop(0)
+                case.scenario = self._scenario(case.prop, violation, cycles)
+                wanted = wishes(self.switch, case.scenario)
+                goals.append(Goal(case.prop.name, case.scenario.assertions, None, wishes=wanted))
+            answers = self.context.solve(goals)
+            for case in waiting:
+                answer = answers[case.prop.name]
+                case.seconds += answer.seconds
+                case.model = answer.model
+                if answer.status != SAT:
+                    case.scenario = None
+            waiting = [case for case in waiting if case.scenario is None and case.tries]
 
     def _scenario(self, prop: Property, violation: Violation, cycles: int) -> reach.Scenario:
         if prop.after is not None:
             return reach.chained(self.switch, prop.after, violation, cycles)
         return reach.alone(self.switch, violation, cycles)
 
-    # Hardware parameters ------------------------------------------------------------------------
+    # Verdicts ---------------------------------------------------------------------------------
 
-    def _values(self) -> list[tuple[str, str, Term]]:
-        return [
-            (p.name, value, parameter_is(self.switch, p.name, value))
-            for p in self.switch.target.parameters
-            for value in p.values
-        ]
-
-    def _variants(self, case: _Case, scenario: reach.Scenario) -> dict[str, dict[str, str]]:
-        """Under which hardware the property fails: for each value of each parameter alone."""
-        goals: list[Goal] = []
-        for name, value, term in self._values():
-            goals.append(Goal(f"{name}={value}/run", (*scenario.assertions, term), ()))
-            for k, (goal, _) in enumerate(case.work):
-                goals.append(Goal(f"{name}={value}/{k}", (*goal.assertions, term), ()))
-        answers = self.solve(goals)
-        result: dict[str, dict[str, str]] = {}
-        for name, value, _ in self._values():
-            excluded = [answers[f"{name}={value}/{k}"].status for k in range(len(case.work))]
-            if answers[f"{name}={value}/run"].status == "sat":
-                verdict = "refuted"
-            elif set(excluded) == {"unsat"}:
-                verdict = "proved"
-            else:
-                verdict = "unknown"
-            result.setdefault(name, {})[value] = verdict
-        return result
-
-    def _consequences(self, prop: Property) -> dict[str, dict[str, str]]:
-        """For a broken rule: under which hardware a cycle that breaks it ends wrong."""
-        if not prop.consequence:
-            return {}
-        goals = []
-        work = self._goals(prop.name, prop.consequence)
-        for name, value, term in self._values():
-            for k, (goal, _) in enumerate(work):
-                goals.append(Goal(f"{name}={value}/{k}", (*goal.assertions, term), ()))
-        answers = self.solve(goals)
-        result: dict[str, dict[str, str]] = {}
-        for name, value, _ in self._values():
-            statuses = {answers[f"{name}={value}/{k}"].status for k in range(len(work))}
-            verdict = (
-                "wrong" if "sat" in statuses else "right" if statuses <= {"unsat"} else "unknown"
+    def _judgement(
+        self,
+        case: _Case,
+        trust: Mapping[str, str],
+        by_value: dict[str, dict[str, str]] | None,
+        ends: dict[str, dict[str, str]] | None,
+    ) -> Judgement:
+        prop = case.prop
+        result = Judgement(prop, "unknown", "", case.seconds, case.solver)
+        if case.scenario is not None:
+            return replace(
+                result,
+                verdict="refuted",
+                scenario=case.scenario,
+                model=case.model,
+                variants=by_value or {},
+                consequences=ends or {},
             )
-            result.setdefault(name, {})[value] = verdict
+        if case.suspects:
+            suspect = case.suspects[0]
+            result.reason = f"not inductive for {suspect.register or suspect.phase}, and no run of "
+            result.reason += f"up to {CYCLES[-1] + 1} switches from a fresh vCPU breaks it"
+        elif case.reasons:
+            result.reason = case.reasons[0]
+        elif trust[prop.name]:
+            result.reason = trust[prop.name]
+        else:
+            result.verdict = "proved"
         return result
+
+
+def _vacuous(prop: Property, answer: Answer) -> str:
+    """Why the property speaks of nothing, or nothing."""
+    if answer.status == UNSAT:
+        return f"vacuous: there is no {prop.premise_text}"
+    return "" if answer.status == SAT else f"premise not decided: {answer.reason}"

@@ -94,9 +94,7 @@ class _Run:
         for v in t.free_vars(terms):
             assert v.name is not None
             name = v.name
-            base, run = (
-                (name.removesuffix(SECOND), SECOND) if name.endswith(SECOND) else (name, "")
-            )
+            base, run = (name.removesuffix(SECOND), SECOND) if name.endswith(SECOND) else (name, "")
             if base.startswith(STATE):
                 value = self.state[base.removeprefix(STATE)]
                 mapping[v] = self.second([value])[0] if run else value
@@ -126,10 +124,11 @@ class _Run:
         """The mark of the step that comes next."""
         return f"{self.mark or '#'}{self.count}"
 
-    def prepare(self) -> None:
-        """Each emulated access once, or not."""
+    def prepare(self, cells: frozenset[str]) -> None:
+        """Each emulated access that writes one of the cells once, or not."""
         for access in self.switch.accesses:
-            self.add(access, "access", True)
+            if any(cell in cells for cell in access.post):
+                self.add(access, "access", True)
 
     def cycles(self, count: int) -> None:
         """Full cycles."""
@@ -149,12 +148,38 @@ class _Run:
         return bad
 
 
-def alone(switch: Switch, violation: Violation, cycles: int) -> Scenario:
-    """The violation after `cycles` full cycles of the same vCPU."""
+def _concerned(switch: Switch, violation: Violation, cycles: int) -> frozenset[str]:
+    """The state cells on which the violation can depend, up to the accesses before the cycles."""
+    terms = [violation.bad, *violation.assumes]
+    if violation.phase != READ:
+        terms += switch.cycle.assumes
+    cells = _cells(terms)
+    for _ in range(cycles):
+        cells |= _cells([switch.cycle.post[c] for c in cells if c in switch.cycle.post])
+    while True:
+        read = {
+            cell
+            for access in switch.accesses
+            for cell in _cells([access.post[c] for c in access.post if c in cells])
+        }
+        if read <= cells:
+            return frozenset(cells)
+        cells |= read
+
+
+def _cells(terms: Sequence[Term]) -> set[str]:
+    names = (str(v.name).removesuffix(SECOND) for v in t.free_vars(terms))
+    return {name.removeprefix(STATE) for name in names if name.startswith(STATE)}
+
+
+def alone(switch: Switch, violation: Violation, cycles: int, accesses: bool = True) -> Scenario:
+    """The violation after `cycles` full cycles of the same vCPU, and before those any `accesses`
+    that can matter."""
     pair = violation.pair or NOBODY
     run = _Run(switch, pair, "", lambda n: True)
     run.legal()
-    run.prepare()
+    if accesses:
+        run.prepare(_concerned(switch, violation, cycles))
     run.cycles(cycles)
     if violation.pair is not None:
         # what the runs share by definition must still be equal after the prefix
@@ -173,12 +198,12 @@ def chained(switch: Switch, first: Pairing, violation: Violation, cycles: int) -
     `cycles` cycles of its own."""
     a = _Run(switch, first, "", lambda n: True)
     a.legal()
-    a.prepare()
+    a.prepare(_concerned(switch, violation, cycles + 1))
     a.cycles(1)
     hide = violation.pair or NOBODY
     b = _Run(switch, hide, "#B", switch.target.platform)
     # the second vCPU is made before; its own accesses change no hardware
-    b.prepare()
+    b.prepare(_concerned(switch, violation, cycles))
     for name in b.state:
         if name.startswith(switch.target.host_visible):
             b.state[name] = a.state[name]

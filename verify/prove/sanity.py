@@ -7,64 +7,71 @@ state has a successor under every relation, and that no path of the kernel's cod
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from verify.encode import term as t
+from verify.encode.execute import Fault
 from verify.encode.switch import STATE, Relation, Switch
 from verify.encode.term import Term
-from verify.prove.goal import Answer, Goal
+from verify.prove.ask import Question
+from verify.prove.goal import UNSAT, Answer
 
 _CONSTANT = (STATE, "config/", "init/", "setup/")
 
 
-def goals(switch: Switch, holding: Sequence[Term]) -> list[Goal]:
-    """Goals that must all be unsatisfiable; `holding` is what holds of every host phase."""
-    relations = switch.relations()
-    result = [_legal_kept(relation, switch, holding) for relation in relations]
-    result += _faults(switch, holding)
-    inputs = {f"total {relation.name}": relation.assumes for relation in relations}
+def questions(switch: Switch, holding: Sequence[Term]) -> list[Question]:
+    """Nothing of this may be possible; `holding` is what holds of every host phase."""
+    context = tuple(holding)
+    result = []
+    for relation in switch.relations():
+        name = relation.name
+        illegal = f"the hardware's state stays possible in {name}"
+        result.append(Question(illegal, context, _illegal(relation, switch)))
+        result.append(Question(f"total {name}", context, _stuck(relation.assumes)))
+        if relation.faults:
+            fault = t.conj([*relation.assumes, _fault(relation.faults)])
+            result.append(Question(f"{name} {_without(relation.faults)}", context, fault))
     for (register, i), read in switch.reads.items():
-        inputs[f"total read of {register}[{i}]"] = read.assumes
-    for name, assumes in inputs.items():
-        stuck = ~t.conj(_with_zero_inputs(assumes))
-        if stuck is not t.false:
-            result.append(Goal(name, (*holding, stuck)))
+        result.append(Question(f"total read of {register}[{i}]", context, _stuck(read.assumes)))
+    if switch.setup_faults:
+        setup = (*switch.config, *switch.pinned)
+        name = f"setup {_without(switch.setup_faults)}"
+        result.append(Question(name, setup, _fault(switch.setup_faults)))
     return result
 
 
-def complaint(checks: Sequence[Goal], answers: Mapping[str, Answer]) -> str:
+def complaint(asked: Sequence[Question], answers: Sequence[Answer]) -> str:
     """Why no proof can be trusted, or nothing."""
-    for goal in checks:
-        status = answers[goal.name].status
-        if status != "unsat":
-            return f"the model is not closed: {goal.name} ({status})"
+    for question, answer in zip(asked, answers, strict=True):
+        if answer.status != UNSAT:
+            return f"the model is not closed: {question.name} ({answer.status})"
     return ""
 
 
-def _legal_kept(relation: Relation, switch: Switch, holding: Sequence[Term]) -> Goal:
+def _illegal(relation: Relation, switch: Switch) -> Term:
     after = {t.var(STATE + c, v.width): v for c, v in relation.post.items()}
-    broken = ~t.conj(t.substitute(switch.legal, after))
-    name = f"the hardware's state stays possible in {relation.name}"
-    return Goal(name, (*holding, *relation.assumes, broken))
+    ends = zip(switch.legal, t.substitute(switch.legal, after), strict=True)
+    # What is not changed is legal as it was before.
+    broken = t.disj([t.negate(end) for start, end in ends if end is not start])
+    return t.conj([*relation.assumes, broken])
 
 
-def _faults(switch: Switch, holding: Sequence[Term]) -> list[Goal]:
-    parts = [("setup", (*switch.config, *switch.pinned), switch.setup_faults)]
-    parts += [(r.name, (*holding, *r.assumes), r.faults) for r in switch.relations()]
-    result = []
-    for name, context, faults in parts:
-        if faults:
-            places = dict.fromkeys(f"{f.reason} at {f.file}:{f.line}" for f in faults)
-            guard = t.disj([fault.guard for fault in faults])
-            result.append(Goal(f"{name} without {', '.join(places)}", (*context, guard)))
-    return result
+def _without(faults: Sequence[Fault]) -> str:
+    places = dict.fromkeys(f"{f.reason} at {f.file}:{f.line}" for f in faults)
+    return f"without {', '.join(places)}"
+
+
+def _fault(faults: Sequence[Fault]) -> Term:
+    return t.disj([fault.guard for fault in faults])
+
+
+def _stuck(assumes: Sequence[Term]) -> Term:
+    return t.negate(t.conj(_with_zero_inputs(assumes)))
 
 
 def _with_zero_inputs(terms: Sequence[Term]) -> list[Term]:
     """The assumptions where every input is 0: that this is possible shows that some input is."""
     inputs = {
-        v: t.const(0, v.width)
-        for v in t.free_vars(terms)
-        if not str(v.name).startswith(_CONSTANT)
+        v: t.const(0, v.width) for v in t.free_vars(terms) if not str(v.name).startswith(_CONSTANT)
     }
     return t.substitute(list(terms), inputs)

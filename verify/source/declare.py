@@ -78,7 +78,7 @@ class Typing:
                 if found is not None:
                     return found
             case "type_identifier":
-                return self._type_name(self.syntax.of(node))
+                return self.type_called(self.syntax.of(node))
             case "sized_type_specifier":
                 found = spelled(self.syntax.of(node).split())
                 if found is not None:
@@ -89,7 +89,7 @@ class Typing:
                 return self._enumeration(node)
         raise Unsupported(f"the type {self.syntax.of(node)}")
 
-    def _type_name(self, name: str) -> Type:
+    def type_called(self, name: str) -> Type:
         tokens = self.syntax.typeofs.get(name) if name.startswith(TYPEOF) else None
         if tokens is not None:
             return self.typeof(tokens)
@@ -107,14 +107,14 @@ class Typing:
         return Record(tag)
 
     def _enumeration(self, node: Node) -> Type:
-        name = node.child_by_field_name("name")
         if node.has_error:
             raise Unsupported("C that the parser does not know")
-        if name is not None:
-            return self.types.enumeration(self.syntax.of(name))
-        return self.types.enumeration_of(
-            [self.syntax.of(c.named_children[0]) for c in node.children[-1].named_children]
-        )
+        body = node.child_by_field_name("body")
+        if body is not None:
+            names = [self.syntax.of(child.named_children[0]) for child in body.named_children]
+            return self.types.enumeration_of(names)
+        name = node.child_by_field_name("name")
+        return self.types.enumeration("" if name is None else self.syntax.of(name))
 
     # Declarators ------------------------------------------------------------------------------
 
@@ -260,3 +260,24 @@ class Typing:
             return found[0]
 
         return kind
+
+
+def parameters_of(declarator: Node) -> list[Node]:
+    """The parameters of a function declarator, without `void`."""
+    parameters = declarator.child_by_field_name("parameters")
+    if parameters is None:
+        return []
+    found = [c for c in parameters.named_children if c.type == "parameter_declaration"]
+    if len(found) == 1 and found[0].named_child_count == 1:
+        only = found[0].named_children[0]
+        if only.type == "primitive_type" and only.end_byte - only.start_byte == 4:
+            return [] if only.text == b"void" else found
+    return found
+
+
+def is_variadic(declarator: Node) -> bool:
+    """Whether a function takes more arguments than it has parameters."""
+    parameters = declarator.child_by_field_name("parameters")
+    return parameters is not None and any(
+        child.type == "variadic_parameter" for child in parameters.named_children
+    )

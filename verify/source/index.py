@@ -11,17 +11,9 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 
-from verify.source.c_lex import NOTHING, Token, lex, strip_comments
-from verify.source.preprocess import (
-    COMPILER,
-    DEFINITIONS,
-    Expander,
-    Macro,
-    condition_holds,
-    parse_macro,
-)
+from verify.source.c_lex import lex
+from verify.source.macros import PRELUDE, Macros
 from verify.source.source_file import (
-    Definition,
     Item,
     SourceFile,
     declares_function,
@@ -30,12 +22,8 @@ from verify.source.source_file import (
     words,
 )
 
-PRELUDE = "<prelude>"
+__all__ = ["PRELUDE", "Index", "is_extern", "is_static"]
 
-_DIRECTIVE = re.compile(
-    r"\n[ \t]*#[ \t]*(?:(define|undef)[ \t]+(\w+)|([a-z]+))([^\n\\]*(?:\\(?:.|\n)[^\n\\]*)*)"
-)
-_DECLARED = re.compile(r"\n\w[\w *]*?\b(\w+)[ \t]*\(")
 _ENUM = re.compile(r"enum\b[^{};()=,]*\{([^}]*)\}")
 _ENUMERATOR = re.compile(r"(?:^|,)\s*([A-Za-z_]\w*)")
 _TYPEDEF = re.compile(
@@ -45,16 +33,10 @@ _TYPEDEF = re.compile(
     re.DOTALL,
 )
 _GENERATOR = re.compile(r"\n([A-Za-z_]\w*)\(")
-_WORD = re.compile(r"[A-Za-z_]\w*")
 
 
-class Index:
-    """Look-ups of macros, functions, objects and types over all files of a dialect.
-
-    The first definition in the order of the files wins, the prelude's before all, except that a
-    macro of the file where it is used comes first, and that macros of a `.c` file are not seen
-    elsewhere. What the prelude declares as a function is no macro of the tree.
-    """
+class Index(Macros):
+    """Look-ups of functions, objects and types; the first definition in the order of files wins."""
 
     def __init__(
         self,
@@ -64,203 +46,17 @@ class Index:
         prelude: str,
         defines: Mapping[str, str],
     ) -> None:
-        self._config = config
-        self._fixed: dict[str, Macro] = {}
-        # Macros of headers: the file, and where in it.
-        self._shared: dict[str, tuple[str, Definition]] = {}
-        self._parsed: dict[tuple[str, int], Macro | None] = {}
+        super().__init__(read, files, config, prelude, defines)
         self._enumerations: dict[str, list[tuple[SourceFile, int]]] | None = None
         self._enum_items: dict[tuple[str, int], Item] = {}
         self._generated_by: dict[str, list[Item]] | None = None
         self._typedef_places: dict[str, tuple[SourceFile, int]] | None = None
         self._declaring: dict[str, list[Item]] = {}
-        self._expanders: dict[str, Expander] = {}
-        self.used: set[tuple[str, int, int]] = set()
-        for name, value in COMPILER.items():
-            self._define(f"{name} {value}")
-        for definition in DEFINITIONS:
-            self._define(definition)
-        for option, value in config.items():
-            name = option + "_MODULE" if value == "m" else option
-            self._define(f"{name} {'1' if value in ('y', 'm') else value}")
-        for name, value in defines.items():
-            self._define(f"{name} {value}")
-        self._by_path: dict[str, SourceFile] = {}
-        self.prelude = self._scan(PRELUDE, prelude)
-        self._functions = frozenset(_DECLARED.findall(self.prelude.tops))
-        found = {path: text for path in files if (text := read(path)) is not None}
-        # Headers first: conditions in them and in the .c files ask for their macros.
-        for path in sorted(found, key=lambda path: path.endswith(".c")):
-            self._scan(path, found[path])
-        self.files = [self.prelude, *(self._by_path[path] for path in found)]
         self._tops = "".join(file.tops for file in self.files)
         ends = [0]
         for file in self.files:
             ends.append(ends[-1] + len(file.tops))
         self._bounds = ends
-
-    def _define(self, text: str) -> None:
-        macro = parse_macro(text, "", 0, 0)
-        if macro is not None:
-            self._fixed[macro.name] = macro
-
-    # Directives -------------------------------------------------------------------------------
-
-    def _scan(self, path: str, text: str) -> SourceFile:
-        """Drop inactive text and directives, line by line kept, and note the definitions."""
-        text = "\n" + strip_comments(text)
-        macros: dict[str, list[Definition]] = {}
-        pieces: list[str] = []
-        # For each open #if: whether the outside is active, and whether a branch was taken.
-        stack: list[tuple[bool, bool]] = []
-        active, at = True, 0
-        shared = self._shared
-        header = not path.endswith(".c")
-        for match in _DIRECTIVE.finditer(text):
-            define, name, word, rest = match.groups()
-            start, end = match.span()
-            pieces.append(
-                text[at : start + 1] if active else "\n" * text.count("\n", at, start + 1)
-            )
-            if "\n" in rest:
-                pieces.append("\n" * rest.count("\n"))
-            at = end
-            if name:
-                if active:
-                    value = (start, end, rest if define == "define" else None)
-                    if name in macros:
-                        macros[name].append(value)
-                    else:
-                        macros[name] = [value]
-                    if header and define == "define" and name not in shared:
-                        shared[name] = (path, value)
-            elif word in ("if", "ifdef", "ifndef"):
-                taken = active and self._test(word, rest, macros)
-                stack.append((active, taken))
-                active = taken
-            elif not stack:
-                continue
-            elif word == "endif":
-                active = stack.pop()[0]
-            elif word in ("elif", "else"):
-                outside, taken = stack[-1]
-                active = (
-                    outside and not taken and (word == "else" or self._test("if", rest, macros))
-                )
-                stack[-1] = (outside, taken or active)
-        pieces.append(text[at:] if active else "\n" * text.count("\n", at))
-        file = SourceFile(path, text, "".join(pieces), macros)
-        self._by_path[path] = file
-        return file
-
-    def _test(self, word: str, rest: str, macros: dict[str, list[Definition]]) -> bool:
-        def defined(name: str) -> bool:
-            if name in macros:
-                return macros[name][-1][2] is not None
-            return name in self._fixed or name in self._shared
-
-        if word != "if":
-            name = _WORD.search(rest)
-            return name is not None and defined(name.group()) == (word == "ifdef")
-        tokens: list[Token] = []
-        source = lex(_joined(rest), 1)
-        i = 0
-        while i < len(source):
-            if source[i][0] == "defined":
-                i += 1
-                bracket = i < len(source) and source[i][0] == "("
-                i += bracket
-                known = i < len(source) and defined(source[i][0])
-                tokens.append(("1" if known else "0", 1, NOTHING))
-                i += 1 + bracket
-            else:
-                tokens.append(source[i])
-                i += 1
-
-        def lookup(name: str, _line: int) -> Macro | None:
-            if name in self._fixed:
-                return self._fixed[name]
-            if name in macros:
-                body = macros[name][-1][2]
-                return None if body is None else parse_macro(name + _joined(body), "", 0, 0)
-            return self._of_headers(name)
-
-        expanded = Expander(lookup, self._config).expand(tokens)
-        return condition_holds([token[0] for token in expanded])
-
-    # Macros -----------------------------------------------------------------------------------
-
-    def _of_headers(self, name: str) -> Macro | None:
-        found = self._shared.get(name)
-        return None if found is None else self._parse(name, *found)
-
-    def _parse(self, name: str, path: str, definition: Definition) -> Macro | None:
-        start, end, body = definition
-        if body is None:
-            return None
-        key = (path, start)
-        if key not in self._parsed:
-            file = self._by_path.get(path)
-            # A header that is still being scanned has no lines yet; only conditions ask then.
-            first = file.raw_line(start + 1) if file else 0
-            last = file.raw_line(end) if file else 0
-            macro = parse_macro(name + _joined(body), path, first, last)
-            if file is None:
-                return macro
-            self._parsed[key] = macro
-        return self._parsed[key]
-
-    def macro(self, name: str, file: str, line: int) -> Macro | None:
-        """The definition in force for a name on a line of a file."""
-        fixed = self._fixed.get(name)
-        if fixed is not None:
-            return fixed
-        shared = self._shared.get(name)
-        if shared is not None and shared[0] == PRELUDE:
-            return self._parse(name, *shared)
-        if name in self._functions:
-            return None
-        source = self._by_path.get(file)
-        own = source.macros.get(name) if source else None
-        if own and source:
-            chosen = own[0]
-            if len(own) > 1:
-                before = [value for value in own if source.raw_line(value[0] + 1) <= line]
-                chosen = before[-1] if before else chosen
-            return self._parse(name, file, chosen)
-        return None if shared is None else self._parse(name, *shared)
-
-    def any_macro(self, name: str) -> Macro | None:
-        """A macro of any file, also of a `.c` file."""
-        found = self.macro(name, "", 0)
-        if found is not None or name in self._functions:
-            return found
-        for file in self.files:
-            for definition in file.macros.get(name, ()):
-                if definition[2] is not None:
-                    return self._parse(name, file.path, definition)
-        return None
-
-    def expander(self, file: str) -> Expander:
-        """Macro expansion as in a file ("" for everywhere); what it uses is noted."""
-        if file in self._expanders:
-            return self._expanders[file]
-        known: dict[str, Macro | None] = {}
-        source = self._by_path.get(file)
-        own = source.macros if source else {}
-
-        def lookup(name: str, line: int) -> Macro | None:
-            if name in known:
-                return known[name]
-            found = self.macro(name, file, line) if file else self.any_macro(name)
-            if found is not None and found.file:
-                self.used.add((found.file, found.line, found.last))
-            if len(own.get(name, ())) < 2:
-                known[name] = found
-            return found
-
-        self._expanders[file] = Expander(lookup, self._config)
-        return self._expanders[file]
 
     # Declarations -----------------------------------------------------------------------------
 
@@ -282,18 +78,41 @@ class Index:
         return next(iter(self._declarations(name) or self._generated(name)), None)
 
     def _declarations(self, name: str) -> list[Item]:
+        """The prototypes of a function up to its first definition."""
         known = self._declaring.get(name)
         if known is None:
             known = self._declaring[name] = []
             for file, offset in self._occurrences(name):
-                if file.text[offset + len(name) :][:2].lstrip(" \t\n")[:1] != "(":
-                    continue
-                item = file.item(offset)
-                if item is not None and declares_function(item.tokens, name):
+                item = _function_at(file, offset, name)
+                if item is not None:
                     known.append(item)
                     if item.function:
                         break
         return known
+
+    def function_in(self, name: str, path: str) -> Item | None:
+        """The definition of a function in one file."""
+        file = self.by_path.get(path)
+        found = file.occurrences(name) if file else ()
+        items = (_function_at(file, offset, name) for offset in found if file)
+        return next((item for item in items if item is not None and item.function), None)
+
+    def object_in(self, name: str, path: str) -> Item | None:
+        """The definition of an object in one file."""
+        file = self.by_path.get(path)
+        for offset in file.occurrences(name) if file else ():
+            item = self._object_at(file, offset, name) if file else None
+            if item is not None and not is_extern(item):
+                return item
+        return None
+
+    def is_shared(self, name: str) -> bool:
+        """Whether a function that is not static has a prototype or definition."""
+        return any(
+            item is not None and not is_static(item)
+            for file, offset in self._occurrences(name)
+            for item in (_function_at(file, offset, name),)
+        )
 
     def _generated(self, name: str) -> list[Item]:
         """Functions that a macro at file scope makes."""
@@ -323,17 +142,17 @@ class Index:
         """The declaration of a file-scope object, one that is not extern when there is one."""
         found: Item | None = None
         for file, offset in self._occurrences(name):
-            item = file.item(offset)
-            if item is None or item.function or item.tokens[0][0] == "typedef":
-                continue
-            if not declares_object(item.tokens, name):
-                item = self._made_object(item, name)
-                if item is None:
-                    continue
-            if not any(token[0] == "extern" for token in item.tokens[:3]):
+            item = self._object_at(file, offset, name)
+            if item is not None and not is_extern(item):
                 return item
             found = found or item
         return found
+
+    def _object_at(self, file: SourceFile, offset: int, name: str) -> Item | None:
+        item = file.item(offset)
+        if item is None or item.function or item.tokens[0][0] == "typedef":
+            return None
+        return item if declares_object(item.tokens, name) else self._made_object(item, name)
 
     def _made_object(self, item: Item, name: str) -> Item | None:
         """The object that a macro at file scope makes, such as a per-CPU variable."""
@@ -401,5 +220,20 @@ class Index:
             yield self._enum_items[key]
 
 
-def _joined(body: str) -> str:
-    return body.replace("\\\n", " ") if "\\" in body else body
+def _function_at(file: SourceFile, offset: int, name: str) -> Item | None:
+    """The declaration of a function whose name is at this offset."""
+    end = offset + len(name)
+    if file.text[end : end + 2].lstrip(" \t\n")[:1] != "(":
+        return None
+    item = file.item(offset)
+    return item if item is not None and declares_function(item.tokens, name) else None
+
+
+def is_extern(item: Item) -> bool:
+    """Whether it declares what is defined elsewhere."""
+    return any(token[0] == "extern" for token in item.tokens[:3])
+
+
+def is_static(item: Item) -> bool:
+    """Whether only its own file sees it (a header's is as good as everyone's)."""
+    return item.file.endswith(".c") and any(token[0] == "static" for token in item.tokens[:3])

@@ -9,8 +9,8 @@ from tree_sitter import Node
 from verify.ir.nodes import Bits, Const, Expr, ExprStmt, Field, Global, Index, LValue, Stmt
 from verify.ir.types import S32, Array, Int, Pointer, Record, Type
 from verify.source.build import Unsupported, convert
-from verify.source.expression import Expressions, Place, Within
-
+from verify.source.expression import Expressions
+from verify.source.place import Place, Within
 
 # `.name =`, and the older `name:` of GNU.
 _NAMING = ("field_designator", "field_identifier")

@@ -12,14 +12,11 @@ from verify.ir.nodes import (
     Arm,
     Block,
     Break,
-    Cast,
-    Const,
     Continue,
     Declare,
     Expr,
     ExprStmt,
     Function,
-    Global,
     Goto,
     If,
     Label,
@@ -33,14 +30,16 @@ from verify.ir.nodes import (
     Switch,
     Unmodelled,
 )
-from verify.ir.types import S32, U64, VOID, Array, Int, Record, Type, Void
+from verify.ir.types import S32, U64, VOID, Int, Type
 from verify.source import build
-from verify.source.build import ZERO, Unsupported, convert
+from verify.source.build import Unsupported, convert
 from verify.source.c_type import wrap
-from verify.source.declare import DECLARATORS
-from verify.source.expression import Signature, bare
-from verify.source.initialise import Initialisers
-from verify.source.syntax import CASE_RANGE
+from verify.source.declaration import Declarations
+from verify.source.declare import parameters_of
+from verify.source.file_scope import FileScope, Signature
+from verify.source.flow import is_nothing, jumps_forward, leaves_loop, without_breaks
+from verify.source.place import bare
+from verify.source.syntax import CASE_RANGE, NESTING, Syntax, errors_contained
 
 _LONGEST = 160
 _GOTO = re.compile(r"\bgoto\s+(\w+)")
@@ -53,12 +52,15 @@ class _Structure(Exception):
     """Control flow that cannot be told from a statement alone."""
 
 
-class Statements(Initialisers):
+class Statements(Declarations):
     """The statements of one function; the entry is `function`."""
 
-    result: Type = VOID
-    _breaks = 0
-    _continues = 0
+    def __init__(self, unit: FileScope, syntax: Syntax, file: str, prefix: str) -> None:
+        super().__init__(unit, syntax, file, prefix)
+        self.result: Type = VOID
+        # For what `break` and `continue` leave: how many statement expressions are around it.
+        self._breaks: list[int] = []
+        self._continues: list[int] = []
 
     # Functions --------------------------------------------------------------------------------
 
@@ -66,7 +68,7 @@ class Statements(Initialisers):
         self, node: Node | None, name: str, signature: Signature | None, loc: Loc, last: int
     ) -> Function:
         """A function definition. A body that cannot be understood is one Unmodelled statement."""
-        self._scopes = [{}]
+        self.scopes = [{}]
         parameters: list[Local] = []
         try:
             if node is None or signature is None:
@@ -86,10 +88,10 @@ class Statements(Initialisers):
                     self.bind(parameter, local)
             if any(child.has_error for child in node.children if child != body_node):
                 raise _Structure("C that the parser does not know")
-            if body_node.has_error and not _errors_contained(body_node):
+            if body_node.has_error and not errors_contained(body_node):
                 raise _Structure("C that the parser does not know")
             body = self.statement_list(body_node)
-            if not _jumps_forward(body, frozenset()):
+            if not jumps_forward(body, frozenset()):
                 raise _Structure("a jump backward or into a block")
         except (_Structure, Unsupported, RecursionError) as error:
             reason = str(error) or "nested too deep"
@@ -103,12 +105,12 @@ class Statements(Initialisers):
 
     def statement_list(self, node: Node) -> tuple[Stmt, ...]:
         out: list[Stmt] = []
-        self._scopes.append({})
+        self.scopes.append({})
         try:
             for child in node.named_children:
                 self.statement(child, out)
         finally:
-            self._scopes.pop()
+            self.scopes.pop()
         return tuple(out)
 
     def body(self, node: Node) -> tuple[Stmt, ...]:
@@ -116,11 +118,11 @@ class Statements(Initialisers):
         if node.type == "compound_statement":
             return self.statement_list(node)
         out: list[Stmt] = []
-        self._scopes.append({})
+        self.scopes.append({})
         try:
             self.statement(node, out)
         finally:
-            self._scopes.pop()
+            self.scopes.pop()
         return tuple(out)
 
     def statement(self, node: Node, out: list[Stmt]) -> None:
@@ -132,7 +134,7 @@ class Statements(Initialisers):
         count = len(out)
         method = _STATEMENTS.get(node.type)
         try:
-            if node.has_error and node.type not in _NESTING:
+            if node.has_error and node.type not in NESTING:
                 raise Unsupported("C that the parser does not know")
             if method is None:
                 raise Unsupported(f"a {node.type.replace('_', ' ')}")
@@ -152,7 +154,7 @@ class Statements(Initialisers):
         """Unmodelled, and every way out that the statement has, taken or not."""
         text = self.syntax.of(node)
         if node.type == "declaration":
-            self._bind_unknown(node, out)
+            self.bind_unknown(node, out)
         ways: list[tuple[Stmt, ...]] = []
         if re.search(r"\breturn\b", text):
             value = None if self.result == VOID else self._anything(self.result, out)
@@ -160,34 +162,18 @@ class Statements(Initialisers):
         labels = set(_LABEL.findall(text))
         for label in dict.fromkeys(_GOTO.findall(text)):
             if label not in labels:
+                self._leave(None)
                 ways.append((Goto(label, loc),))
         if self._breaks and re.search(r"\bbreak\b", text):
+            self._leave(self._breaks)
             ways.append((Break(loc),))
         if self._continues and re.search(r"\bcontinue\b", text):
+            self._leave(self._continues)
             ways.append((Continue(loc),))
         certain = node.type == "return_statement"
         leave = [If(self._anything(S32, out), way, (), loc) for way in ways if not certain]
         out.append(Unmodelled(_shortened(text), reason, loc))
         out.extend(ways[0] if certain else leave)
-
-    def _bind_unknown(self, node: Node, out: list[Stmt]) -> None:
-        """Declare what a declaration that is not understood declares."""
-        type_node = node.child_by_field_name("type")
-        for child in node.children:
-            declarator: Node | None = child
-            if child.type == "init_declarator":
-                declarator = child.child_by_field_name("declarator")
-            if declarator is None or declarator.type not in DECLARATORS or declarator == type_node:
-                continue
-            try:
-                name, kind = self.declared(declarator, self.specified(node, ""))
-                self._check_known(kind)
-                local = self.local(name, kind)
-                out.append(Declare(local, None, False, self.loc))
-            except Unsupported:
-                name = self.name_of(declarator)
-                local = self.local(name, VOID)
-            self.bind(name, local)
 
     def _anything(self, kind: Type, out: list[Stmt]) -> Expr:
         """Any value of a type."""
@@ -229,7 +215,7 @@ class Statements(Initialisers):
             out.append(ExprStmt(self.update(inner, False), self.loc))
         else:
             value = self.truth(inner)
-            if not _is_nothing(value):
+            if not is_nothing(value):
                 out.append(ExprStmt(value, self.loc))
 
     def _if(self, node: Node, out: list[Stmt]) -> None:
@@ -261,13 +247,13 @@ class Statements(Initialisers):
         before: list[Stmt] = []
         condition = None if condition_node is None else self._condition(condition_node, before)
         known = None if condition is None else build.truth(condition)
-        self._breaks += 1
-        self._continues += 1
+        self._breaks.append(self.nesting)
+        self._continues.append(self.nesting)
         try:
             body = self.body(body_node)
         finally:
-            self._breaks -= 1
-            self._continues -= 1
+            self._breaks.pop()
+            self._continues.pop()
         if before:
             if test_last or condition is None:
                 raise Unsupported("the condition of a loop")
@@ -275,7 +261,7 @@ class Statements(Initialisers):
             body, condition = (*before, leave, *body), None
         if known is True:
             condition = None
-        if test_last and known is False and not _leaves_loop(body):
+        if test_last and known is False and not leaves_loop(body):
             if body:
                 out.append(Block(body, loc))
             return
@@ -291,7 +277,7 @@ class Statements(Initialisers):
     def _for(self, node: Node, out: list[Stmt]) -> None:
         loc = self.loc
         inner: list[Stmt] = []
-        self._scopes.append({})
+        self.scopes.append({})
         try:
             initializer = node.child_by_field_name("initializer")
             if initializer is not None:
@@ -304,7 +290,7 @@ class Statements(Initialisers):
             condition = node.child_by_field_name("condition")
             self._loop(condition, node.child_by_field_name("update"), body, False, inner)
         finally:
-            self._scopes.pop()
+            self.scopes.pop()
         if any(isinstance(stmt, Declare) for stmt in inner):
             out.append(Block(tuple(inner), loc))
         else:
@@ -334,8 +320,8 @@ class Statements(Initialisers):
             value = self._anything(U64, before)
             before.append(Unmodelled(_shortened(self.syntax.of(condition)), str(error), loc))
         arms: list[Arm] = []
-        self._scopes.append({})
-        self._breaks += 1
+        self.scopes.append({})
+        self._breaks.append(self.nesting)
         try:
             ranges: list[tuple[int, int]] = []
             default = False
@@ -344,8 +330,9 @@ class Statements(Initialisers):
                     if child.type == "declaration" and not arms:
                         inner: list[Stmt] = []
                         self.statement(child, inner)
-                        before.extend(inner)
-                        continue
+                        if all(isinstance(s, Declare) and s.init is None for s in inner):
+                            before.extend(inner)
+                            continue
                     raise Unsupported("a statement before the first case")
                 label = child.child_by_field_name("value")
                 if label is None:
@@ -364,8 +351,8 @@ class Statements(Initialisers):
         except _Structure as error:
             raise Unsupported(str(error)) from None
         finally:
-            self._breaks -= 1
-            self._scopes.pop()
+            self._breaks.pop()
+            self.scopes.pop()
         out.extend(before)
         last = arms[-1].body if arms else ()
         if not any(isinstance(stmt, Label) for stmt in last):
@@ -375,7 +362,7 @@ class Statements(Initialisers):
         end = self.local("end", VOID).name
         start = f"{end}.start"
         arms[-1] = replace(arms[-1], body=(Goto(start, loc),))
-        after = (Goto(end, loc), Label(start, loc), *_without_breaks(last, end), Label(end, loc))
+        after = (Goto(end, loc), Label(start, loc), *without_breaks(last, end), Label(end, loc))
         out.append(Block((Switch(value, tuple(arms), loc), *after), loc))
 
     def _range(self, node: Node, kind: Type) -> tuple[int, int]:
@@ -405,15 +392,23 @@ class Statements(Initialisers):
             out.append(Return(convert(value, self.result), loc))
 
     def _break(self, node: Node, out: list[Stmt]) -> None:
+        self._leave(self._breaks)
         out.append(Break(self.loc))
 
     def _continue(self, node: Node, out: list[Stmt]) -> None:
+        self._leave(self._continues)
         out.append(Continue(self.loc))
+
+    def _leave(self, levels: list[int] | None) -> None:
+        """A jump may not leave a statement expression; None for a `goto`."""
+        if self.nesting and (not levels or levels[-1] != self.nesting):
+            raise _Structure("a jump out of an expression")
 
     def _goto(self, node: Node, out: list[Stmt]) -> None:
         label = node.child_by_field_name("label")
-        if label is None or self.nesting:
-            raise _Structure("a computed goto, or one out of an expression")
+        if label is None:
+            raise _Structure("a computed goto")
+        self._leave(None)
         out.append(Goto(self.syntax.of(label), self.loc))
 
     def _labeled(self, node: Node, out: list[Stmt]) -> None:
@@ -421,136 +416,6 @@ class Statements(Initialisers):
         out.append(Label(self.syntax.of(label), self.loc))
         for child in rest:
             self.statement(child, out)
-
-    # Declarations -----------------------------------------------------------------------------
-
-    def _declaration(self, node: Node, out: list[Stmt]) -> None:
-        loc = self.loc
-        type_node = node.child_by_field_name("type")
-        storage = {self.syntax.of(c) for c in node.children if c.type == "storage_class_specifier"}
-        if type_node is None:
-            raise Unsupported("a declaration without a type")
-        auto = type_node.type == "type_identifier" and self.syntax.of(type_node) == "__auto_type"
-        base = VOID if auto else self.named(type_node, f"{self.prefix}.{node.start_byte}")
-        name_node = type_node.child_by_field_name("name")
-        if name_node is not None and type_node.child_by_field_name("body") is not None:
-            self.bind(f"struct {self.syntax.of(name_node)}", base)
-        for child in node.children:
-            value_node = None
-            declarator = child
-            if child.type == "init_declarator":
-                value_node = child.child_by_field_name("value")
-                inner = child.child_by_field_name("declarator")
-                assert inner is not None
-                declarator = inner
-            elif child.type not in DECLARATORS or child == type_node:
-                continue
-            name, kind = self.declared(declarator, base)
-            if auto:
-                self._auto(name, value_node, loc, out)
-            elif "extern" in storage:
-                self.bind(name, Global(name, kind))
-            elif declarator.type == "function_declarator":
-                continue
-            elif "static" in storage:
-                self._static(name, kind, value_node)
-            else:
-                self._variable(name, kind, value_node, loc, out)
-
-    def _auto(self, name: str, value_node: Node | None, loc: Loc, out: list[Stmt]) -> None:
-        if value_node is None:
-            raise Unsupported("__auto_type without a value")
-        value = self.value(value_node)
-        local = self.local(name, value.type)
-        self.bind(name, local)
-        out.append(Declare(local, value, False, loc))
-
-    def _variable(
-        self, name: str, kind: Type, value_node: Node | None, loc: Loc, out: list[Stmt]
-    ) -> None:
-        if value_node is None:
-            self._check_known(kind)
-            local = self.local(name, kind)
-            self.bind(name, local)
-            out.append(Declare(local, None, False, loc))
-            return
-        kind = self.sized(kind, value_node)
-        self._check_known(kind)
-        local = self.local(name, kind)
-        self.bind(name, local)
-        if value_node.type == "initializer_list" and isinstance(kind, Array | Record):
-            out.append(Declare(local, None, True, loc))
-            self.braces(local, value_node, out)
-            return
-        if value_node.type == "initializer_list":
-            values = value_node.named_children
-            if len(values) > 1:
-                raise Unsupported("an initialiser of a scalar")
-            value: Expr = self.value(values[0]) if values else ZERO
-        else:
-            value = self.value(value_node)
-        out.append(Declare(local, convert(value, kind), False, loc))
-
-    def _check_known(self, kind: Type) -> None:
-        while isinstance(kind, Array):
-            kind = kind.of
-        if isinstance(kind, Void):
-            raise Unsupported("a variable without a type")
-        if isinstance(kind, Record) and self.unit.layout(kind.tag) is None:
-            raise Unsupported(f"the type {kind.tag}")
-
-    def _static(self, name: str, kind: Type, value_node: Node | None) -> None:
-        """A local that lives on: a global object of its own."""
-        if value_node is not None:
-            kind = self.sized(kind, value_node)
-        target = Global(f"{self.prefix}${name}", kind)
-        found = {} if value_node is None else self.initial(target, value_node)
-        known = {path: value for path, value in found.items() if isinstance(value, Const)}
-        self.unit.define(target.name, kind, known if len(known) == len(found) else None)
-        self.bind(name, target)
-
-    def _specifier(self, node: Node, out: list[Stmt]) -> None:
-        """A record or enumeration that is only declared."""
-        kind = self.named(node, f"{self.prefix}.{node.start_byte}")
-        name = node.child_by_field_name("name")
-        if name is not None:
-            self.bind(f"struct {self.syntax.of(name)}", kind)
-
-    def _typedef(self, node: Node, out: list[Stmt]) -> None:
-        base = self.specified(node, f"{self.prefix}.{node.start_byte}")
-        for declarator in node.children_by_field_name("declarator"):
-            name, kind = self.declared(declarator, base)
-            self.bind(name, kind)
-
-
-def parameters_of(declarator: Node) -> list[Node]:
-    """The parameters of a function declarator, without `void`."""
-    parameters = declarator.child_by_field_name("parameters")
-    if parameters is None:
-        return []
-    found = [c for c in parameters.named_children if c.type == "parameter_declaration"]
-    if len(found) == 1 and found[0].named_child_count == 1:
-        only = found[0].named_children[0]
-        if only.type == "primitive_type" and only.end_byte - only.start_byte == 4:
-            return [] if only.text == b"void" else found
-    return found
-
-
-def is_variadic(declarator: Node) -> bool:
-    """Whether a function takes more arguments than it has parameters."""
-    parameters = declarator.child_by_field_name("parameters")
-    return parameters is not None and any(
-        child.type == "variadic_parameter" for child in parameters.named_children
-    )
-
-
-def _is_nothing(value: Expr) -> bool:
-    """Whether evaluation has no effect, as that of `((void)0)`."""
-    if isinstance(value, Cast):
-        return _is_nothing(value.operand)
-    if isinstance(value, StatementExpr):
-        return not value.body and (value.value is None or _is_nothing(value.value))
-    return isinstance(value, Const)
 
 
 def _shortened(text: str) -> str:
@@ -569,107 +434,10 @@ def _as_expression(steps: list[Stmt]) -> Expr | None:
     return StatementExpr(tuple(steps), None, VOID)
 
 
-def _without_breaks(body: tuple[Stmt, ...], label: str) -> tuple[Stmt, ...]:
-    """A list with jumps for what would leave the switch around it."""
-    out: list[Stmt] = []
-    for stmt in body:
-        match stmt:
-            case Break(loc):
-                out.append(Goto(label, loc))
-            case If(condition, then, orelse, loc):
-                then, orelse = _without_breaks(then, label), _without_breaks(orelse, label)
-                out.append(If(condition, then, orelse, loc))
-            case Block(inner, loc):
-                out.append(Block(_without_breaks(inner, label), loc))
-            case _:
-                out.append(stmt)
-    return tuple(out)
-
-
-def _leaves_loop(body: tuple[Stmt, ...]) -> bool:
-    """Whether a `break` or `continue` of the loop around is in a list."""
-    for stmt in body:
-        match stmt:
-            case Break() | Continue():
-                return True
-            case If(_, then, orelse):
-                if _leaves_loop(then) or _leaves_loop(orelse):
-                    return True
-            case Block(inner):
-                if _leaves_loop(inner):
-                    return True
-            case Switch(_, arms):
-                if any(_continues(arm.body) for arm in arms):
-                    return True
-    return False
-
-
-def _continues(body: tuple[Stmt, ...]) -> bool:
-    for stmt in body:
-        match stmt:
-            case Continue():
-                return True
-            case If(_, then, orelse):
-                if _continues(then) or _continues(orelse):
-                    return True
-            case Block(inner):
-                if _continues(inner):
-                    return True
-            case Switch(_, arms):
-                if any(_continues(arm.body) for arm in arms):
-                    return True
-    return False
-
-
-def _jumps_forward(body: tuple[Stmt, ...], later: frozenset[str]) -> bool:
-    """Whether every `goto` finds its label further on in a list around it."""
-    labels = [stmt.name if isinstance(stmt, Label) else None for stmt in body]
-    for i, stmt in enumerate(body):
-        if isinstance(stmt, ExprStmt | Declare | Return | Label | Unmodelled | Break | Continue):
-            continue
-        ahead = later.union(name for name in labels[i + 1 :] if name)
-        match stmt:
-            case Goto(label):
-                if label not in ahead:
-                    return False
-            case If(_, then, orelse):
-                if not _jumps_forward(then, ahead) or not _jumps_forward(orelse, ahead):
-                    return False
-            case Loop(body=inner) | Block(body=inner):
-                if not _jumps_forward(inner, ahead):
-                    return False
-            case Switch(arms=arms):
-                if not all(_jumps_forward(arm.body, ahead) for arm in arms):
-                    return False
-    return True
-
-
-def _errors_contained(node: Node) -> bool:
-    """Whether each error lies in one statement whose end is certain."""
-    for child in node.children:
-        if not child.has_error:
-            continue
-        if child.is_missing or child.type == "ERROR":
-            return False
-        if child.type in _NESTING:
-            if not _errors_contained(child):
-                return False
-            continue
-        text = (child.text or b"").decode("ascii")
-        if child.type not in _STATEMENTS or not _balanced(text) or text[-1:] not in (";", "}"):
-            return False
-    return True
-
-
-def _balanced(text: str) -> bool:
-    text = re.sub(r'"(?:\\.|[^"\\])*"', "", text)
-    return all(text.count(a) == text.count(b) for a, b in ("()", "{}", "[]"))
-
-
 _STATEMENTS: dict[str, Callable[[Statements, Node, list[Stmt]], None]] = {
     "compound_statement": Statements._compound,
     "expression_statement": Statements._expression,
-    "declaration": Statements._declaration,
+    "declaration": Statements.declaration,
     "if_statement": Statements._if,
     "for_statement": Statements._for,
     "while_statement": Statements._while,
@@ -681,22 +449,8 @@ _STATEMENTS: dict[str, Callable[[Statements, Node, list[Stmt]], None]] = {
     "continue_statement": Statements._continue,
     "goto_statement": Statements._goto,
     "labeled_statement": Statements._labeled,
-    "type_definition": Statements._typedef,
-    "struct_specifier": Statements._specifier,
-    "union_specifier": Statements._specifier,
-    "enum_specifier": Statements._specifier,
+    "type_definition": Statements.typedef,
+    "struct_specifier": Statements.specifier,
+    "union_specifier": Statements.specifier,
+    "enum_specifier": Statements.specifier,
 }
-
-_NESTING = frozenset(
-    (
-        "compound_statement",
-        "if_statement",
-        "else_clause",
-        "for_statement",
-        "while_statement",
-        "do_statement",
-        "switch_statement",
-        "case_statement",
-        "labeled_statement",
-    )
-)

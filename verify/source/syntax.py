@@ -7,6 +7,7 @@ call, and a cast to a typedef name gets a qualifier, which only a type can have.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import tree_sitter
@@ -35,6 +36,35 @@ _REWRITTEN = _DROPPED | _TYPEOF | _ASM | _ATTRIBUTE | {"case", "(", ":", "sizeof
 _TYPE_WORDS = _words("int unsigned signed long short char bool void _Bool")
 _TAGGED = frozenset(("struct", "union", "enum"))
 _AFTER_CAST = frozenset("(-*&+")
+
+# Statements that have others within, and the rest.
+NESTING = frozenset(
+    (
+        "compound_statement",
+        "if_statement",
+        "else_clause",
+        "for_statement",
+        "while_statement",
+        "do_statement",
+        "switch_statement",
+        "case_statement",
+        "labeled_statement",
+    )
+)
+_SIMPLE = frozenset(
+    (
+        "expression_statement",
+        "declaration",
+        "return_statement",
+        "break_statement",
+        "continue_statement",
+        "goto_statement",
+        "type_definition",
+        "struct_specifier",
+        "union_specifier",
+        "enum_specifier",
+    )
+)
 
 _PARSER = tree_sitter.Parser(tree_sitter.Language(tree_sitter_c.language()))
 
@@ -155,3 +185,25 @@ def _unnamed(tokens: list[Token], colon: int, is_type: Callable[[str], bool]) ->
     while at >= 0 and (tokens[at][0] in _TYPE_WORDS or is_type(tokens[at][0])):
         at -= 1
     return at < colon - 1 and at >= 0 and tokens[at][0] in (";", "{", "}")
+
+
+def errors_contained(node: Node) -> bool:
+    """Whether each error lies in one statement whose end is certain."""
+    for child in node.children:
+        if not child.has_error:
+            continue
+        if child.is_missing or child.type == "ERROR":
+            return False
+        if child.type in NESTING:
+            if not errors_contained(child):
+                return False
+            continue
+        text = (child.text or b"").decode("ascii")
+        if child.type not in _SIMPLE or not _balanced(text) or text[-1:] not in (";", "}"):
+            return False
+    return True
+
+
+def _balanced(text: str) -> bool:
+    text = re.sub(r'"(?:\\.|[^"\\])*"', "", text)
+    return all(text.count(a) == text.count(b) for a, b in ("()", "{}", "[]"))

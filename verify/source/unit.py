@@ -9,20 +9,16 @@ from tree_sitter import Node
 from verify.ir.nodes import Const, Expr, Function, Global, Loc
 from verify.ir.types import S32, S64, U32, U64, Array, Int, Pointer, Record, Type, Void
 from verify.source.build import Unsupported
-from verify.source.c_lex import Token, closing, is_name, lex, split
+from verify.source.c_lex import Token, closing, lex, split
 from verify.source.c_type import NAMED, fits, literal
-from verify.source.expression import Signature
-from verify.source.index import Index
+from verify.source.clean import cleaned
+from verify.source.declare import is_variadic, parameters_of
+from verify.source.file_scope import Signature
+from verify.source.index import PRELUDE, Index, is_extern, is_static
 from verify.source.layout import Layout
 from verify.source.source_file import Item
-from verify.source.statement import Statements, is_variadic, parameters_of
+from verify.source.statement import Statements
 from verify.source.syntax import Syntax
-
-_WORDS = (
-    "static extern inline typedef const volatile unsigned signed int long short char void struct "
-    "union enum float double _Bool bool register auto"
-)
-_KEYWORDS = frozenset(_WORDS.split())
 
 
 class Globals:
@@ -37,6 +33,7 @@ class Globals:
         self._missing: set[str] = set()
         self._lowered: dict[int, tuple[Item, Statements]] = {}
         self._typedefs: dict[str, Type | None] = {}
+        self._constants: dict[str, int | None] = {}
         self._enumerators: dict[str, Const | None] = {}
         self._evaluated: set[int] = set()
         self._enumerations: dict[str, Type] = {}
@@ -44,6 +41,8 @@ class Globals:
         self._signatures: dict[str, Signature | None] = {}
         self._initials: dict[str, dict[str, Expr | None] | None] = {}
         self._functions: dict[str, Function | None] = {}
+        self._meanings: dict[tuple[str, str, str], str] = {}
+        self._files = {_place(file.path): file.path for file in index.files}
         self._sizes: dict[Type, tuple[int, int] | None] = {}
 
     # Items ------------------------------------------------------------------------------------
@@ -58,70 +57,10 @@ class Globals:
                 tokens = [*tokens[: item.brace], (";", tokens[item.brace][1], frozenset())]
             tokens = self.index.expander(item.file).expand(tokens)
             if name:
-                tokens = self._cleaned(tokens, name)
+                tokens = cleaned(tokens, name, self.is_type)
             lowering = Statements(self, Syntax(tokens, self.is_type), item.file, "")
             self._lowered[id(item)] = known = (item, lowering)
         return known[1]
-
-    def _cleaned(self, tokens: list[Token], name: str) -> list[Token]:
-        """A declaration without words that are neither C nor types, such as `__init`."""
-        at = next((i for i, token in enumerate(tokens) if token[0] == name), 0)
-        kept: list[Token] = []
-        typed = False
-        i = 0
-        while i < at:
-            word = tokens[i][0]
-            after = tokens[i + 1][0]
-            if not is_name(word) or word in _KEYWORDS:
-                kept.append(tokens[i])
-                typed = typed or (word in _KEYWORDS and word in NAMED)
-                if word in ("struct", "union", "enum"):
-                    typed = True
-                    if after != "{":
-                        kept.append(tokens[i + 1])
-                        i += 1
-                    if tokens[i + 1][0] == "{":
-                        end = closing(tokens, i + 1)
-                        kept.extend(tokens[i + 1 : end + 1])
-                        i = end
-                elif word == "(":
-                    end = closing(tokens, i)
-                    if end > at:
-                        # Within the declarator.
-                        kept.extend(tokens[i + 1 : at])
-                        break
-                    kept.pop()
-                    i = end
-            elif word.startswith("typeof") or word == "__typeof__":
-                end = closing(tokens, i + 1)
-                kept.extend(tokens[i : end + 1])
-                typed, i = True, end
-            elif after == "(" and closing(tokens, i + 1) < at:
-                i = closing(tokens, i + 1)
-            elif not typed and (self.is_type(word) or not _is_type_ahead(tokens, i + 1, at, self)):
-                kept.append(tokens[i])
-                typed = True
-            i += 1
-        i = at
-        if i + 1 < len(tokens) and tokens[i + 1][0] == "(":
-            end = closing(tokens, i + 1)
-            kept.extend(tokens[i : end + 1])
-            i = end + 1
-            while i < len(tokens) and tokens[i][0] not in ("{", ";"):
-                i += 1
-        else:
-            kept.append(tokens[i])
-            i += 1
-            while i < len(tokens) and tokens[i][0] not in ("=", ";", ","):
-                if tokens[i][0] == "[":
-                    end = closing(tokens, i)
-                    kept.extend(tokens[i : end + 1])
-                    i = end
-                elif tokens[i][0] == ")":
-                    kept.extend(tokens[i:])
-                    return kept
-                i += 1
-        return kept + tokens[i:]
 
     # Types ------------------------------------------------------------------------------------
 
@@ -200,17 +139,26 @@ class Globals:
 
     def enumeration(self, tag: str) -> Type:
         if tag not in self._enumerations:
-            item = self.index.record(tag)
-            names: list[str] = []
-            if item is not None and "{" in (words := [token[0] for token in item.tokens]):
-                at = words.index("{")
-                inner = item.tokens[at + 1 : closing(item.tokens, at)]
-                names = [part[0][0] for part in split(inner, ",") if part]
-            self._enumerations[tag] = self.enumeration_of(names)
+            self._enumerations[tag] = self._find_enumeration(tag)
         return self._enumerations[tag]
+
+    def _find_enumeration(self, tag: str) -> Type:
+        item = self.index.record(tag)
+        words = [] if item is None else [token[0] for token in item.tokens]
+        if item is None or "{" not in words:
+            return Record(f"?enum {tag}")
+        start = words.index("{")
+        end = closing(item.tokens, start)
+        if ":" in words[:start] or "__packed" in words[end:] or "__attribute__" in words[end:]:
+            # Its type is not the one that gcc would choose.
+            return Record(f"?enum {tag}")
+        parts = split(item.tokens[start + 1 : end], ",")
+        return self.enumeration_of([part[0][0] for part in parts if part])
 
     def enumeration_of(self, names: list[str]) -> Type:
         known = [value for name in names if (value := self.enumerator(name)) is not None]
+        if len(known) < len(names):
+            return Record("?enum")
         return _enumeration_type([value.value for value in known])
 
     # Constants --------------------------------------------------------------------------------
@@ -274,21 +222,74 @@ class Globals:
 
     def constant(self, text: str) -> int | None:
         """The value of a constant expression that names macros and constants of any file."""
-        return self._constant(self.index.expander("").expand(lex(text, 1)), "")
+        if text not in self._constants:
+            tokens = self.index.expander("").expand(lex(text, 1))
+            self._constants[text] = self._constant(tokens, "")
+        return self._constants[text]
 
     def type_named(self, text: str) -> Type:
         """The type that a C type name stands for; Unsupported when it is none."""
         tokens = self.index.expander("").expand(lex(text, 1))
         return Statements(self, Syntax([], self.is_type), "", "").typeof(tokens)
 
+    # Names of more than one thing --------------------------------------------------------------
+    #
+    # A plain name is the first definition's. Another file's own static function or object of that
+    # name is `name@file`.
+
+    def function_name(self, name: str, file: str) -> str:
+        """The name for what a function's name means in a file."""
+        key = ("function", name, file)
+        if key not in self._meanings:
+            self._meanings[key] = self._meaning(name, file)
+        return self._meanings[key]
+
+    def _meaning(self, name: str, file: str) -> str:
+        first = self.index.function(name)
+        if first is None or first.file in (file, PRELUDE) or self.index.in_prelude(name):
+            return name
+        own = self.index.function_in(name, file)
+        if own is not None:
+            return f"{name}@{_place(own.file)}"
+        if is_static(first) and self.index.is_shared(name):
+            # A function that none of the files defines.
+            return f"{name}@elsewhere"
+        return name
+
+    def object_name(self, name: str, file: str) -> str:
+        """The name for what an object's name means in a file."""
+        key = ("object", name, file)
+        if key not in self._meanings:
+            self._meanings[key] = name
+            first = self.index.object(name)
+            if first is not None and first.file not in (file, PRELUDE):
+                own = self.index.object_in(name, file)
+                if own is not None and is_static(own):
+                    self._meanings[key] = f"{name}@{_place(own.file)}"
+        return self._meanings[key]
+
+    def _function(self, name: str) -> Item | None:
+        """The definition of a function by its name of those above."""
+        plain, at, place = name.partition("@")
+        if not at:
+            return self.index.function(name)
+        return self.index.function_in(plain, self._files.get(place, ""))
+
+    def _object(self, name: str) -> Item | None:
+        """The declaration of an object by its name of those above."""
+        plain, at, place = name.partition("@")
+        if not at:
+            return self.index.object(name)
+        return self.index.object_in(plain, self._files.get(place, ""))
+
     # Objects ----------------------------------------------------------------------------------
 
     def object(self, name: str) -> Type | None:
         if name not in self._objects:
             self._objects[name] = None
-            item = self.index.object(name)
+            item = self._object(name)
             if item is not None:
-                self._objects[name] = self._object_type(item, name)
+                self._objects[name] = self._object_type(item, _plain(name))
         return self._objects[name]
 
     def _object_type(self, item: Item, name: str) -> Type | None:
@@ -317,11 +318,11 @@ class Globals:
 
     def _find_initial(self, name: str) -> dict[str, Expr | None] | None:
         kind = self.object(name)
-        item = self.index.object(name)
-        if kind is None or item is None or any(t[0] == "extern" for t in item.tokens[:3]):
+        item = self._object(name)
+        if kind is None or item is None or is_extern(item):
             return None
-        lowering = self._lower(item, name)
-        found = _declarator(lowering, name)
+        lowering = self._lower(item, _plain(name))
+        found = _declarator(lowering, _plain(name))
         if found is None or found[2] is None:
             return {}
         try:
@@ -352,9 +353,10 @@ class Globals:
     def signature(self, name: str) -> Signature | None:
         if name not in self._signatures:
             self._signatures[name] = None
-            item = self.index.prototype(name)
+            item = self._function(name) if "@" in name else None
+            item = item or self.index.prototype(_plain(name))
             if item is not None:
-                self._signatures[name] = self._find_signature(item, name)
+                self._signatures[name] = self._find_signature(item, _plain(name))
         return self._signatures[name]
 
     def _find_signature(self, item: Item, name: str) -> Signature | None:
@@ -387,12 +389,13 @@ class Globals:
         return self._functions[name]
 
     def _find_function(self, name: str) -> Function | None:
-        item = self.index.function(name)
+        item = self._function(name)
         if item is None:
             return None
         self.index.used.add((item.file, item.first, item.last))
-        tokens = self._cleaned(self.index.expander(item.file).expand(item.tokens), name)
-        line = next((token[1] for token in item.tokens if token[0] == name), item.first)
+        plain = _plain(name)
+        tokens = cleaned(self.index.expander(item.file).expand(item.tokens), plain, self.is_type)
+        line = next((token[1] for token in item.tokens if token[0] == plain), item.first)
         lowering = Statements(self, Syntax(tokens, self.is_type), item.file, name)
         loc = Loc(item.file, line)
         signature = self.signature(name)
@@ -403,14 +406,14 @@ class Globals:
         return lowering.function(node, name, signature, loc, item.last)
 
 
-def _is_type_ahead(tokens: list[Token], start: int, end: int, unit: Globals) -> bool:
-    """Whether a type is named in a part of a declaration."""
-    return any(
-        token[0] in ("struct", "union", "enum")
-        or (token[0] in _KEYWORDS and token[0] in NAMED)
-        or unit.is_type(token[0])
-        for token in tokens[start:end]
-    )
+def _place(path: str) -> str:
+    """A file's path as part of a name."""
+    return path.removesuffix(".c").replace("/", "_")
+
+
+def _plain(name: str) -> str:
+    """The name that C knows."""
+    return name.partition("@")[0]
 
 
 def _enumeration_type(values: list[int]) -> Int:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
-from verify.encode.term import Term, free_vars
+from verify.encode.term import Term, conj, evaluate, free_vars
 from verify.prove.goal import SAT, UNKNOWN, UNSAT, Answer, Goal
+
+WISHES_SECONDS = 2.0
+"""How long to look for a better model; any model will do."""
 
 
 class Backend(ABC):
@@ -36,7 +40,33 @@ class Backend(ABC):
             return self._possible(goal.assertions, goal.alternatives, limit)
         self.start(self.build(goal.assertions), None)
         status = self.check()
-        return Answer(status, self._model(goal.assertions) if status == SAT else {})
+        if status != SAT:
+            return Answer(status)
+        model = self._model(goal.assertions)
+        if goal.wishes:
+            model = self._improved(goal, model)
+        return Answer(status, model)
+
+    def _improved(self, goal: Goal, model: dict[str, int]) -> dict[str, int]:
+        """A model that meets wishes: as many at a time as can be met together."""
+        end = time.monotonic() + WISHES_SECONDS
+        stack = [list(goal.wishes[i : i + 64]) for i in range(0, len(goal.wishes), 64)][::-1]
+        while stack and time.monotonic() < end:
+            wishes = stack.pop()
+            met = evaluate(wishes, model)
+            granted = [w for w, holds in zip(wishes, met, strict=True) if holds]
+            if len(granted) == len(wishes):
+                self.also(self.build([conj(wishes)]))
+                continue
+            natives = self.build([conj(wishes)])
+            # The bounds of variables come first, and are asserted already.
+            if self.check(natives[-1]) == SAT:
+                model = self._model(goal.assertions)
+                self.also(natives)
+            elif len(wishes) > 1:
+                middle = len(wishes) // 2
+                stack += [wishes[middle:], wishes[:middle]]
+        return model
 
     def _possible(
         self, assertions: Sequence[Term], alternatives: Sequence[Term], limit: float | None
@@ -123,6 +153,10 @@ class Backend(ABC):
     @abstractmethod
     def start(self, assertions: list[Any], limit: float | None) -> None:
         """Forget all assertions before; assert these. `limit`: seconds for each check."""
+
+    @abstractmethod
+    def also(self, assertions: list[Any]) -> None:
+        """Assert these, too, until the next start."""
 
     @abstractmethod
     def check(self, extra: Any = None) -> str:

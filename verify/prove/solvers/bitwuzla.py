@@ -85,6 +85,9 @@ class Bitwuzla(Backend):
         limit_ms = 0 if limit is None else round(limit * 1000)
         self._options.set(bitwuzla.Option.TIME_LIMIT_PER, limit_ms)
         self._solver = bitwuzla.Bitwuzla(self._terms, self._options)
+        self.also(assertions)
+
+    def also(self, assertions: list[Any]) -> None:
         for assertion in assertions:
             self._solver.assert_formula(assertion)
 

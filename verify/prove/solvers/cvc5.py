@@ -72,6 +72,9 @@ class Cvc5(Backend):
         self._solver.setOption("incremental", "true")
         if limit is not None:
             self._solver.setOption("tlimit-per", str(round(limit * 1000)))
+        self.also(assertions)
+
+    def also(self, assertions: list[Any]) -> None:
         for assertion in assertions:
             self._solver.assertFormula(assertion)
 

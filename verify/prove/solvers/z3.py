@@ -85,6 +85,9 @@ class Z3(Backend):
         self._solver = z3.SolverFor("QF_BV", self._context)
         if limit is not None:
             self._solver.set("timeout", round(limit * 1000))
+        self.also(assertions)
+
+    def also(self, assertions: list[Any]) -> None:
         for assertion in assertions:
             self._solver.add(z3.BoolRef(assertion, self._context))
 
