@@ -30,7 +30,7 @@ from tests.test_ir_interp import (
 )
 from verify.encode import term as t
 from verify.encode.execute import Executor, Pointer, through_havoc
-from verify.encode.statements import LOOP_ROUNDS
+from verify.encode.statements import LOOP_ROUNDS, RECURSION
 from verify.encode.store import UNSET, Cell
 from verify.encode.term import Term
 from verify.errors import InternalError
@@ -307,6 +307,7 @@ ADD = plus(value(member(FIRST, "size")), noise())
         (*two(set_size(noise()), set_size(noise(2))), set_size(ADD), set_size(ADD, 2)),
         (If(Logical("&&", choose(0), noise()), (), (), L), set_size(noise())),
         (set_size(Conditional(choose(0), noise(), u32(1), U32)), set_size(ADD)),
+        (set_size(Conditional(choose(0), u32(1), noise(), U32)), set_size(ADD)),
         (
             *two(set_size(noise()), Block((), L)),
             If(choose(1), (set_size(ADD),), (), L),
@@ -359,11 +360,17 @@ def test_a_declaration_before_a_label_holds_after_it() -> None:
     assert agree(*body, result=U32) == 24
 
 
+def test_casts_decide_by_the_bits_they_keep() -> None:
+    for kind in (U8, U64, BOOL):
+        body = (If(Cast(noise(), kind), (note(u32(1)),), (note(u32(2)),), L),)
+        assert agree(*body) == 24
+
+
 def test_the_first_of_overlapping_arms_wins() -> None:
     x = Local("x", U32)
     arms = (
-        Arm(((0, 2),), False, (let(x, u32(1)), Break(L)), L),
-        Arm(((2, 3), (-7, -1), (9, 5)), False, (let(x, u32(2)), Break(L)), L),
+        Arm(((0, 2),), False, (let(x, u32(1)), note(u32(1)), Break(L)), L),
+        Arm(((2, 3), (-7, -1), (9, 5)), False, (let(x, u32(2)), note(u32(2)), Break(L)), L),
         Arm(((1 << 40, 1 << 41),), False, (let(x, u32(3)),), L),
     )
     for kind in (U8, S8, U32):
@@ -674,9 +681,23 @@ def test_what_unknown_code_returns() -> None:
     same = Compare("==", value(Q), pointer_to(FIRST))
     machine, result = execute(body[0], Return(Cast(same, U32), L), result=U32)
     assert not machine.faults
-    assert all(through_havoc(name) for name in inputs_of(result))
+    assert inputs_of(result) == {"p/f:0/?havoc/compare", str(null.name)}
     machine, result = execute(Return(mystery(result=BOOL), L), result=BOOL)
     assert result.hi == 1 and inputs_of(result) == {"p/f:0/mystery:8/?havoc~1/return"}
+
+
+def test_unknown_pointers_may_lead_anywhere() -> None:
+    body = (
+        set_size(u32(1)),
+        Declare(Q, mystery(result=PointerType(BOX)), False, L),
+        ExprStmt(mystery(value(Q)), at(9)),
+    )
+    assert changed(execute(*body)[0], "room.first.size")
+
+
+def test_a_fork_remembers_unknown_code() -> None:
+    machine, _ = execute(ExprStmt(mystery(pointer_to(FIRST)), L))
+    assert changed(machine.fork(), "room.first.size")
 
 
 def test_statements_that_are_not_modelled_reach_the_locals() -> None:
@@ -695,8 +716,10 @@ def test_statements_that_are_not_modelled_reach_the_locals() -> None:
 
 def test_deep_recursion_is_unknown_code() -> None:
     again = ExprStmt(Call("f", (), VOID, at(2)), at(2))
-    machine, _ = execute(If(choose(0), (again,), (), L))
-    assert [p.reason for p in machine.not_understood_places] == ["calls nest too deep"]
+    machine, _ = execute(If(Compare("<", noise(), u32(9)), (again, again), (), L))
+    places = machine.not_understood_places
+    assert {p.reason for p in places} == {"calls nest too deep"}
+    assert max(name.count("f:") for p in places for name in inputs_of(p.guard)) == RECURSION
     assert machine.functions == {"f"}
 
 

@@ -163,7 +163,7 @@ environments = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(vectors(8, 3) | vectors(4, 4) | truths(4), st.lists(environments, min_size=4, max_size=8))
 def test_meaning_is_kept(pair: Pair, envs: list[dict[str, int]]) -> None:
     term, expected = pair

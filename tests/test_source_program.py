@@ -848,7 +848,7 @@ def test_annotations_do_not_hide_types() -> None:
 
 
 def test_several_declarators() -> None:
-    found = built("static int a = 1, __odd *b, list[2] = { 3, (4, 5) }, c = 4;\nu8 x = 1, (*y), z;")
+    found = built("static int a = 1, __odd *b, list[2] = { 3, (4, 5) }, c = 4;\nu8 x = 1, *y, z;")
     assert [found.object_type(name) for name in ("a", "b", "list", "c", "x", "y", "z")] == [
         S32,
         Pointer(S32),
@@ -862,7 +862,7 @@ def test_several_declarators() -> None:
 
 
 def test_a_break_out_of_an_expression() -> None:
-    text = "int f(int a) { for (;;) { ({ if (a) break; }); a++; } return a; }"
+    text = "int f(int a) { for (;;) { a += ({ if (a) break; 1; }); } return a; }"
     assert "out of an expression" in next(parts(function(text), Unmodelled)).reason
     inside = "int f(int a) { return ({ while (1) { if (a++ > 3) break; } a; }); }"
     assert run(inside, 1) == 5

@@ -121,7 +121,6 @@ def build(
         if not found:
             break
         mutable |= found
-        if __import__("os").environ.get("FOUND"): print("FOUND", found)
     switch.not_understood = list(machine.not_understood_places) + switch.not_understood
     _pin(switch, config, hardware)
     return switch

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from verify.encode.switch import Switch
-from verify.encode.term import conj
+from verify.encode.term import conj, disj, evaluate
 from verify.prove import reach, sanity
 from verify.prove.ask import Solve, ask_each
 from verify.prove.context import Context
@@ -20,7 +20,6 @@ from verify.prove.property import Property, Violation
 from verify.prove.variants import consequences, variants
 
 CYCLES = (0, 1)
-TRIES = 6
 
 
 @dataclass(slots=True)
@@ -52,7 +51,7 @@ class _Case:
     reasons: list[str] = field(default_factory=list)
     seconds: float = 0.0
     solver: str = ""
-    tries: list[tuple[int, Violation]] = field(default_factory=list)
+    tries: list[tuple[int, list[Violation]]] = field(default_factory=list)
     scenario: reach.Scenario | None = None
     model: dict[str, int] = field(default_factory=dict)
 
@@ -107,36 +106,59 @@ class Judge:
     def _premise(self, prop: Property) -> Goal:
         nothing = conj(())
         violation = Violation("", "put", prop.premise, nothing, nothing, "", lambda m: (0, 0, 0))
-        scenario = reach.alone(self.switch, violation, 0, accesses=False)
+        (scenario,) = reach.alone(self.switch, [violation], 0, accesses=False)
         return Goal(prop.name, scenario.assertions)
 
     # Refutations ------------------------------------------------------------------------------
 
     def _find_runs(self, cases: Sequence[_Case]) -> None:
-        """Look for runs from a fresh vCPU, shorter ones first."""
+        """Look for runs from a fresh vCPU, shorter ones first, then for the most telling one."""
         for case in cases:
-            case.tries = [(n, v) for n in CYCLES for v in case.suspects[:TRIES]]
-        waiting = [case for case in cases if case.tries]
+            case.tries = [(n, group) for n in CYCLES for group in reach.alike(case.suspects)]
+        waiting = list(cases)
         while waiting:
-            goals = []
+            goals, ways = [], []
             for case in waiting:
-                cycles, violation = case.tries.pop(0)
-                case.scenario = self._scenario(case.prop, violation, cycles)
-                wanted = wishes(self.switch, case.scenario)
-                goals.append(Goal(case.prop.name, case.scenario.assertions, None, wishes=wanted))
+                cycles, group = case.tries.pop(0)
+                scenarios = self._scenarios(case.prop, group, cycles)
+                ways.append(scenarios)
+                common = scenarios[0].assertions[:-1]
+                bad = disj([scenario.assertions[-1] for scenario in scenarios])
+                goals.append(Goal(case.prop.name, (*common, bad), None))
             answers = self.context.solve(goals)
-            for case in waiting:
+            for case, scenarios in zip(waiting, ways, strict=True):
                 answer = answers[case.prop.name]
                 case.seconds += answer.seconds
-                case.model = answer.model
-                if answer.status != SAT:
-                    case.scenario = None
+                if answer.status == SAT:
+                    case.scenario = _shown(scenarios, answer)
             waiting = [case for case in waiting if case.scenario is None and case.tries]
+        self._choose_models([case for case in cases if case.scenario is not None])
 
-    def _scenario(self, prop: Property, violation: Violation, cycles: int) -> reach.Scenario:
+    def _choose_models(self, cases: Sequence[_Case]) -> None:
+        goals = [
+            Goal(
+                case.prop.name,
+                case.scenario.assertions,
+                None,
+                wishes=wishes(self.switch, case.scenario),
+            )
+            for case in cases
+            if case.scenario is not None
+        ]
+        answers = self.context.solve(goals)
+        for case in cases:
+            answer = answers[case.prop.name]
+            case.seconds += answer.seconds
+            case.model = answer.model
+            if answer.status != SAT:
+                case.scenario = None
+
+    def _scenarios(
+        self, prop: Property, group: Sequence[Violation], cycles: int
+    ) -> list[reach.Scenario]:
         if prop.after is not None:
-            return reach.chained(self.switch, prop.after, violation, cycles)
-        return reach.alone(self.switch, violation, cycles)
+            return reach.chained(self.switch, prop.after, group, cycles)
+        return reach.alone(self.switch, group, cycles)
 
     # Verdicts ---------------------------------------------------------------------------------
 
@@ -169,6 +191,12 @@ class Judge:
         else:
             result.verdict = "proved"
         return result
+
+
+def _shown(scenarios: Sequence[reach.Scenario], answer: Answer) -> reach.Scenario:
+    """The first scenario whose violation the model has."""
+    bads = evaluate([scenario.assertions[-1] for scenario in scenarios], answer.model)
+    return next(s for s, bad in zip(scenarios, bads, strict=True) if bad)
 
 
 def _vacuous(prop: Property, answer: Answer) -> str:

@@ -135,23 +135,88 @@ class _Run:
         for _ in range(count):
             self.add(self.switch.cycle, "cycle", False)
 
-    def finish(self, violation: Violation) -> Term:
-        """The last cycle, or the emulated read, and the violation in it."""
+    def finish(self, violations: Sequence[Violation]) -> list[Term]:
+        """The last cycle, or the emulated read, and the violations in it."""
         mark = self.next_mark()
-        if violation.phase == READ:
-            assumes = violation.assumes
+        first = violations[0]
+        if first.phase == READ:
+            assumes = first.assumes
         else:
-            assumes = (*self.switch.cycle.assumes, *violation.assumes)
+            assumes = (*self.switch.cycle.assumes, *first.assumes)
             self.steps.append(Step("cycle", "cycle", mark))
         self.assume(self.place(assumes, mark))
-        (bad,) = self.place([violation.bad], mark)
-        return bad
+        return self.place([v.bad for v in violations], mark)
 
 
-def _concerned(switch: Switch, violation: Violation, cycles: int) -> frozenset[str]:
-    """The state cells on which the violation can depend, up to the accesses before the cycles."""
-    terms = [violation.bad, *violation.assumes]
-    if violation.phase != READ:
+def alike(violations: Sequence[Violation]) -> list[list[Violation]]:
+    """The violations in groups that show in the same runs."""
+    groups: dict[tuple[int, bool, tuple[int, ...]], list[Violation]] = {}
+    for v in violations:
+        key = (id(v.pair), v.phase == READ, tuple(a.id for a in v.assumes))
+        groups.setdefault(key, []).append(v)
+    return list(groups.values())
+
+
+def alone(
+    switch: Switch, violations: Sequence[Violation], cycles: int, accesses: bool = True
+) -> list[Scenario]:
+    """Each of some `alike` violations after `cycles` full cycles of the same vCPU, and before
+    those any `accesses` that can matter."""
+    pair = violations[0].pair or NOBODY
+    run = _Run(switch, pair, "", lambda n: True)
+    run.legal()
+    if accesses:
+        run.prepare(_concerned(switch, violations, cycles))
+    run.cycles(cycles)
+    if violations[0].pair is not None:
+        # what the runs share by definition must still be equal after the prefix
+        for name, value in run.state.items():
+            if not pair.secret(STATE + name):
+                (other,) = run.second([value])
+                if other is not value:
+                    run.assertions.append(value.eq(other))
+    return _scenarios(run, run.steps, [], violations)
+
+
+def chained(
+    switch: Switch, first: Pairing, violations: Sequence[Violation], cycles: int
+) -> list[Scenario]:
+    """One vCPU runs a cycle with a secret; then another vCPU on the same CPU observes some `alike`
+    violations, after `cycles` cycles of its own."""
+    a = _Run(switch, first, "", lambda n: True)
+    a.legal()
+    a.prepare(_concerned(switch, violations, cycles + 1))
+    a.cycles(1)
+    hide = violations[0].pair or NOBODY
+    b = _Run(switch, hide, "#B", switch.target.platform)
+    # the second vCPU is made before; its own accesses change no hardware
+    b.prepare(_concerned(switch, violations, cycles))
+    for name in b.state:
+        if name.startswith(switch.target.host_visible):
+            b.state[name] = a.state[name]
+    b.pair = Pairing(hide.title, lambda n: first.secret(n) if "#B" not in n else hide.secret(n))
+    b.cycles(cycles)
+    return _scenarios(b, [*a.steps, *b.steps], a.assertions, violations)
+
+
+def _scenarios(
+    run: _Run, steps: Sequence[Step], before: Sequence[Term], violations: Sequence[Violation]
+) -> list[Scenario]:
+    settings = run.settings()
+    done = len(run.steps)
+    bads = run.finish(violations)
+    whole = (*steps, *run.steps[done:])
+    common = (*before, *run.assertions)
+    return [
+        Scenario(whole, violation, (*common, bad), settings)
+        for violation, bad in zip(violations, bads, strict=True)
+    ]
+
+
+def _concerned(switch: Switch, violations: Sequence[Violation], cycles: int) -> frozenset[str]:
+    """The state cells on which violations can depend, up to the accesses before the cycles."""
+    terms = [term for v in violations for term in (v.bad, *v.assumes)]
+    if violations[0].phase != READ:
         terms += switch.cycle.assumes
     cells = _cells(terms)
     for _ in range(cycles):
@@ -170,46 +235,3 @@ def _concerned(switch: Switch, violation: Violation, cycles: int) -> frozenset[s
 def _cells(terms: Sequence[Term]) -> set[str]:
     names = (str(v.name).removesuffix(SECOND) for v in t.free_vars(terms))
     return {name.removeprefix(STATE) for name in names if name.startswith(STATE)}
-
-
-def alone(switch: Switch, violation: Violation, cycles: int, accesses: bool = True) -> Scenario:
-    """The violation after `cycles` full cycles of the same vCPU, and before those any `accesses`
-    that can matter."""
-    pair = violation.pair or NOBODY
-    run = _Run(switch, pair, "", lambda n: True)
-    run.legal()
-    if accesses:
-        run.prepare(_concerned(switch, violation, cycles))
-    run.cycles(cycles)
-    if violation.pair is not None:
-        # what the runs share by definition must still be equal after the prefix
-        for name, value in run.state.items():
-            if not pair.secret(STATE + name):
-                (other,) = run.second([value])
-                if other is not value:
-                    run.assertions.append(value.eq(other))
-    settings = run.settings()
-    bad = run.finish(violation)
-    return Scenario(tuple(run.steps), violation, (*run.assertions, bad), settings)
-
-
-def chained(switch: Switch, first: Pairing, violation: Violation, cycles: int) -> Scenario:
-    """One vCPU runs a cycle with a secret; then another vCPU on the same CPU observes, after
-    `cycles` cycles of its own."""
-    a = _Run(switch, first, "", lambda n: True)
-    a.legal()
-    a.prepare(_concerned(switch, violation, cycles + 1))
-    a.cycles(1)
-    hide = violation.pair or NOBODY
-    b = _Run(switch, hide, "#B", switch.target.platform)
-    # the second vCPU is made before; its own accesses change no hardware
-    b.prepare(_concerned(switch, violation, cycles))
-    for name in b.state:
-        if name.startswith(switch.target.host_visible):
-            b.state[name] = a.state[name]
-    b.pair = Pairing(hide.title, lambda n: first.secret(n) if "#B" not in n else hide.secret(n))
-    b.cycles(cycles)
-    settings = b.settings()
-    bad = b.finish(violation)
-    assertions = (*a.assertions, *b.assertions, bad)
-    return Scenario((*a.steps, *b.steps), violation, assertions, settings)

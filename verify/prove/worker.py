@@ -2,8 +2,8 @@
 
 The child inherits the goals, so that no formula is sent: a request is a `Part` (three numbers of
 8 bytes), the reply a marshalled tuple with its length (8 bytes) before it. A child that ends
-without a reply has crashed. It dies with its parent, ignores ^C (the parent kills it) and is
-silent.
+without a reply has crashed. It dies with its parent (with the thread that forked it), ignores ^C
+(the parent kills it) and is silent.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from verify.source.c_lex import Token, closing, is_name
+from verify.source.c_lex import NOTHING, Token, closing, is_name
 from verify.source.c_type import NAMED
 
 _WORDS = (
@@ -70,7 +70,7 @@ def _behind(tokens: list[Token], start: int, end: int) -> int:
     while i < end and tokens[i][0] != ",":
         i = closing(tokens, i) if tokens[i][0] in ("(", "[", "{") else i
         i += 1
-    return i
+    return min(i, end)
 
 
 def _type_ahead(tokens: list[Token], start: int, end: int, is_type: IsType) -> bool:
@@ -98,4 +98,8 @@ def _tail(tokens: list[Token], at: int) -> list[Token]:
             kept += tokens[i : end + 1]
             i = end
         i += 1
-    return kept + tokens[i:]
+    end = _behind(tokens, i, len(tokens))
+    if end == len(tokens):
+        return kept + tokens[i:]
+    # Other names that are declared along with it are left out.
+    return [*kept, *tokens[i:end], (";", tokens[end][1], NOTHING)]

@@ -178,15 +178,15 @@ def declares_function(tokens: list[Token], name: str) -> bool:
 
 def declares_object(tokens: list[Token], name: str) -> bool:
     """Whether a declaration is of an object of this name."""
-    depth = 0
+    depth, value = 0, False
     for i, (text, _, _) in enumerate(tokens):
         if text in ("(", "[", "{"):
             depth += 1
         elif text in (")", "]", "}"):
             depth -= 1
-        elif text == "=" and not depth:
-            return False
-        elif text == name and not depth and i:
+        elif text in ("=", ",") and not depth:
+            value = text == "="
+        elif text == name and not depth and i and not value:
             before = tokens[i - 1][0]
             after = tokens[i + 1][0] if i + 1 < len(tokens) else ""
             if before in ("struct", "union", "enum", "."):

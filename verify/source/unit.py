@@ -31,7 +31,7 @@ class Globals:
         self._table_objects = tables
         self._tables: dict[str, str] | None = None
         self._missing: set[str] = set()
-        self._lowered: dict[int, tuple[Item, Statements]] = {}
+        self._lowered: dict[tuple[int, str], tuple[Item, Statements]] = {}
         self._typedefs: dict[str, Type | None] = {}
         self._constants: dict[str, int | None] = {}
         self._enumerators: dict[str, Const | None] = {}
@@ -49,7 +49,7 @@ class Globals:
 
     def _lower(self, item: Item, name: str) -> Statements:
         """The parsed text of a declaration, without its body when it is a function's."""
-        known = self._lowered.get(id(item))
+        known = self._lowered.get((id(item), name))
         if known is None:
             self.index.used.add((item.file, item.first, item.last))
             tokens = item.tokens
@@ -59,7 +59,7 @@ class Globals:
             if name:
                 tokens = cleaned(tokens, name, self.is_type)
             lowering = Statements(self, Syntax(tokens, self.is_type), item.file, "")
-            self._lowered[id(item)] = known = (item, lowering)
+            self._lowered[id(item), name] = known = (item, lowering)
         return known[1]
 
     # Types ------------------------------------------------------------------------------------
