@@ -135,12 +135,6 @@ def test_patches_that_are_not_there_are_named() -> None:
         case.wrong["kernel"].build(REFERENCE, [Path("/nowhere")])
 
 
-def test_a_case_for_other_trees_is_refused() -> None:
-    [case] = [case for case in CASES if case.name == "selector-loaded-unfiltered"]
-    with pytest.raises(BadInput, match="selector-loaded-unfiltered: the case is not for"):
-        case.build(REFERENCE)
-
-
 # Files that are odd ---------------------------------------------------------------------------
 
 GOOD = """
@@ -190,6 +184,12 @@ def test_a_twin_may_have_another_base(tmp_path: Path) -> None:
     case = loaded(tmp_path, GOOD + 'trees = ["kernel"]\ntwin = { base = "darker" }\n')
     assert list(case.wrong) == list(case.right) == ["kernel"]
     assert [edit.text for edit in case.right["kernel"].edits] == ["dim(2);", "dim(0);"]
+
+
+def test_a_case_for_other_trees_is_refused(tmp_path: Path) -> None:
+    case = loaded(tmp_path, GOOD + 'trees = ["kernel"]\n')
+    with pytest.raises(BadInput, match="lamp: the case is not for"):
+        case.build(REFERENCE)
 
 
 @pytest.mark.parametrize(

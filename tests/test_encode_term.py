@@ -43,11 +43,11 @@ def meaning(op: str, x: int, y: int, w: int) -> int:
         case "*":
             return x * y
         case "<<":
-            return x * 2**y
+            return x * (1 << y)
         case ">>":
-            return x // 2**y
+            return x // (1 << y)
         case "sar":
-            return sx // 2**y
+            return sx // (1 << y)
         case "udiv":
             return x // y if y else -1
         case "urem":
@@ -80,7 +80,11 @@ OPERATORS: dict[str, Callable[[Term, Term], Term]] = {
     "*": lambda a, b: a * b,
     "<<": lambda a, b: a << b,
     ">>": lambda a, b: a >> b,
-    **{n: (lambda a, b, n=n: getattr(a, n)(b)) for n in ("sar", "udiv", "urem", "sdiv", "srem")},
+    "sar": Term.sar,
+    "udiv": Term.udiv,
+    "urem": Term.urem,
+    "sdiv": Term.sdiv,
+    "srem": Term.srem,
 }
 COMPARISONS = ("eq", "ne", "ult", "ule", "slt", "sle")
 

@@ -28,6 +28,14 @@ typedef signed char s8;
 typedef short s16;
 typedef int s32;
 typedef long long s64;
+static s16 none(void)
+{
+    return -5;
+}
+static u8 byte(s64 x)
+{
+    return x + 1;
+}
 """
 TYPES = ("u8", "s8", "u16", "s16", "u32", "s32", "u64", "s64", "_Bool")
 PARAMETERS = ", ".join(f"{kind} v{i}" for i, kind in enumerate(TYPES))
@@ -54,12 +62,14 @@ def expressions(draw: st.DrawFn, depth: int, atoms: tuple[str, ...] = ()) -> str
     if depth == 0 or draw(st.integers(0, 5)) == 0:
         if draw(st.integers(0, 2)) == 0:
             return draw(numbers())
-        return draw(st.sampled_from(names))
+        return draw(st.sampled_from((*names, "(none())")))
 
     def inner() -> str:
         return draw(expressions(depth - 1, atoms))
 
-    match draw(st.integers(0, 9)):
+    match draw(st.integers(0, 10)):
+        case 10:
+            return f"(byte({inner()}))"
         case 0 | 1 | 2:
             op = draw(st.sampled_from(["+", "-", "*", "&", "|", "^"]))
             return f"({inner()} {op} {inner()})"

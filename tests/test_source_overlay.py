@@ -58,6 +58,9 @@ class TextTree:
     def digest(self, path: str) -> str:
         return text_digest(self, path)
 
+    def touched(self) -> list[tuple[str, int, int]]:
+        return []
+
 
 def diff(old: str, new: str, name: str = "lamp.c", context: int = 3) -> str:
     lines = difflib.unified_diff(

@@ -125,6 +125,27 @@ def test_casts_before_signs_and_parentheses() -> None:
     assert run(text, 3) == 2 * (2**32 - 3) + 3 + 3 - 3 + 1
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("(a * (b)) & 7", 42 & 7),
+        ("(a * (u64)(b)) - 1", 41),
+        ("(none()) * 3", 15),
+        ("(none()) - (a)", -1),
+        ("(none(), none()) - (a)", -1),
+        ("(int)(none()) & 4", 4),
+        ("(a)(b)", None),
+        ("(mystery *)(a) == (mystery *)b", None),
+    ],
+)
+def test_what_could_be_a_type_is_none(text: str, value: int | None) -> None:
+    source = f"static int none(void) {{ return 5; }}\ns64 f(int a, int b) {{ return {text}; }}"
+    if value is None:
+        assert list(parts(function(source), Unmodelled))
+    else:
+        assert run(source, 6, 7) == value % 2**64
+
+
 def test_sizeof_is_not_of_what_follows() -> None:
     assert run("u64 f(void) { return sizeof(u32) - 1 + sizeof (u16) * 8; }") == 19
 

@@ -13,7 +13,7 @@ import models.targets
 from proofs import catalogue, order
 from verify import cache
 from verify.encode.switch import Switch, build
-from verify.errors import BadInput
+from verify.errors import BadInput, InternalError
 from verify.explain import tell
 from verify.explain.replay import replay
 from verify.ir.program import Program
@@ -88,10 +88,11 @@ def _check(
     properties = _selected(catalogue.properties(switch), request.properties)
 
     def solve(goals: Sequence[Goal]) -> Mapping[str, Answer]:
-        return {
-            goal.name: answer
-            for goal, answer in solve_all(goals, jobs=request.jobs, timeout=request.timeout)
-        }
+        found = solve_all(goals, jobs=request.jobs, timeout=request.timeout)
+        answers = {goal.name: answer for goal, answer in found}
+        if len(answers) != len(goals):
+            raise InternalError("two goals share a name")
+        return answers
 
     names = tuple(p.name for p in properties)
     touching = {

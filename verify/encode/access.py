@@ -181,6 +181,9 @@ class Access:
         if path[0] == "%" and not self._alive(guard, path):
             return None
         path = self._objects.scalar(path)
+        if self._objects.foreign(path):
+            self._fault(guard, None, f"{path} is no part of what is there")
+            return None
         value = self._store.cells.get(path)
         if value is None:
             actual = self._objects.type_of(path)
@@ -216,6 +219,9 @@ class Access:
         if store.dead or (path[0] == "%" and not self._alive(guard, path)):
             return
         path = self._objects.scalar(path)
+        if self._objects.foreign(path):
+            self._fault(guard, None, f"{path} is no part of what is there")
+            return
         kind = self._objects.type_of(path)
         if isinstance(kind, Int):
             if not isinstance(value, Term) or value.width != kind.width:

@@ -123,6 +123,13 @@ class Objects:
         if self.type_of(path) is None:
             (self.locals if path[0] == "%" else self._types)[path] = kind
 
+    def foreign(self, path: str) -> bool:
+        """A member or element of what is known to have none: memory seen as another type."""
+        if self.type_of(path) is not None or path.endswith("->"):
+            return False
+        base = path[: path.rindex("[")] if path.endswith("]") else path.rpartition(".")[0]
+        return isinstance(self.type_of(base), Int | PointerType) if base else False
+
     def scalar(self, path: str) -> str:
         """The path of the first integer or pointer: an array's address is its first element's."""
         while isinstance(self.type_of(path), Array):

@@ -48,20 +48,23 @@ class Point:
 @dataclass(frozen=True, slots=True)
 class Read:
     """An emulated read at the host phase: the guest has the register, the kernel answers, with
-    what value, and what that must be; `assumes` restricts the read's inputs."""
+    what value, and what that must be; `assumes` restricts the read's inputs, and a read that meets
+    one of `faults` has no value."""
 
     enumerated: Term
     accepted: Term
     value: Term
     expected: Term
     assumes: tuple[Term, ...]
+    faults: tuple[Fault, ...] = ()
 
 
 @dataclass(slots=True)
 class Switch:
     """All relations of one target on one tree.
 
-    `config` constrains the configuration constants; `pinned` holds what the user fixed;
+    `config` constrains the configuration constants; `pinned` holds what the user fixed, which are
+    among others the parameters in `hardware`;
     `settings` are the named configuration values; `legal` holds of the hardware state variables;
     `reads` are the emulated reads by register copy.
     """
@@ -80,6 +83,7 @@ class Switch:
     not_understood: list[NotUnderstood] = field(default_factory=list)
     functions: set[str] = field(default_factory=set)
     setup_faults: tuple[Fault, ...] = ()
+    hardware: frozenset[str] = frozenset()
 
     def relations(self) -> list[Relation]:
         """Every transition between host-phase states."""
@@ -220,7 +224,12 @@ def _run(
             enumerated = register.enumerated(machine, i)
             accepted, value, expected = register.emulated_read(machine, i)
             switch.reads[register.name, i] = Read(
-                enumerated, accepted, value, expected, tuple(machine.assumptions)
+                enumerated,
+                accepted,
+                value,
+                expected,
+                tuple(machine.assumptions),
+                tuple(machine.faults),
             )
     machine = begin("legal")
     switch.legal = [target.legal(machine)]
@@ -251,6 +260,7 @@ def _pin(switch: Switch, config: Mapping[str, int], hardware: Mapping[str, str])
         require_known("--hardware", name, parameters)
         require_known(f"--hardware {name}", choice, parameters[name].values)
         switch.pinned.append(parameter_is(switch, name, choice))
+    switch.hardware = frozenset(hardware)
 
 
 def parameter_is(switch: Switch, name: str, choice: str) -> Term:
@@ -263,6 +273,6 @@ def parameter_is(switch: Switch, name: str, choice: str) -> Term:
 def renamed(terms: Iterable[Term], suffix: str, select: Callable[[str], bool]) -> list[Term]:
     """The terms with every selected variable replaced by a copy of another run or step."""
     terms = list(terms)
-    chosen = [v for v in t.free_vars(terms) if select(v.name)]
-    mapping = {v: t.var(v.name + suffix, v.width, v.hi) for v in chosen}
+    named = [(v, v.name or "") for v in t.free_vars(terms)]
+    mapping = {v: t.var(name + suffix, v.width, v.hi) for v, name in named if select(name)}
     return t.substitute(terms, mapping) if mapping else terms

@@ -180,6 +180,7 @@ class Memory:
     def _peek(self, path: str, kind: Int | Pointer) -> Word | Address:
         """What a cell holds, `_UNSET` included."""
         path = self.scalar(path)
+        self._check(path)
         cells = self._scope(path).cells if path.startswith("%") else self.cells
         if path not in cells:
             cells[path] = self._initial(path, kind)
@@ -189,6 +190,13 @@ class Memory:
         if isinstance(value, Word) and isinstance(kind, Int) and value.width != kind.width:
             raise Fault(f"{path} has {value.width} bits and is read as {kind.width}")
         return value
+
+    def _check(self, path: str) -> None:
+        """A Fault for a member or element of what is known to have none."""
+        if self.type_at(path) is None and not path.endswith("->"):
+            base = path[: path.rindex("[")] if path.endswith("]") else path.rpartition(".")[0]
+            if base and isinstance(self.type_at(base), Int | Pointer):
+                raise Fault(f"{path} is no part of what is there")
 
     def _initial(self, path: str, kind: Int | Pointer) -> Word | Address:
         """What a cell holds that was never assigned."""
@@ -218,6 +226,7 @@ class Memory:
     def store(self, path: str, value: Word | Address) -> None:
         """Assign a cell."""
         path = self.scalar(path)
+        self._check(path)
         kind = self.type_at(path)
         if isinstance(kind, Int) and (not isinstance(value, Word) or value.width != kind.width):
             raise Fault(f"{path} has {kind.width} bits and is written as something else")

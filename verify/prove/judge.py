@@ -70,9 +70,8 @@ class Judge:
         open_ = [case for case in cases if case.suspects]
         self._find_runs(open_)
         refuted = [case for case in open_ if case.scenario is not None]
-        by_value = variants(
-            self.context, {c.prop.name: (c.scenario, c.violations) for c in refuted if c.scenario}
-        )
+        runs = {c.prop.name: (c.scenario, c.violations) for c in refuted if c.scenario}
+        by_value = variants(self.context, runs, trusted=not any(trust.values()))
         ends = consequences(self.context, {c.prop.name: c.prop.consequence for c in refuted})
         return [
             self._judgement(case, trust, by_value.get(case.prop.name), ends.get(case.prop.name))
@@ -94,7 +93,7 @@ class Judge:
                 case.suspects.append(violation)
             elif answer.status != UNSAT:
                 case.reasons.append(f"the solver did not answer: {answer.reason}")
-        unsound = sanity.complaint(checks, answers[len(asked) :])
+        unsound = sanity.shape(self.switch) or sanity.complaint(checks, answers[len(asked) :])
         premises = {case.prop.premise: case.prop for case in cases}
         reached = self.context.solve([self._premise(prop) for prop in premises.values()])
         return {

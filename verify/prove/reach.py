@@ -175,7 +175,7 @@ def alone(
                 (other,) = run.second([value])
                 if other is not value:
                     run.assertions.append(value.eq(other))
-    return _scenarios(run, run.steps, [], violations)
+    return _scenarios(run, None, violations)
 
 
 def chained(
@@ -196,19 +196,19 @@ def chained(
             b.state[name] = a.state[name]
     b.pair = Pairing(hide.title, lambda n: first.secret(n) if "#B" not in n else hide.secret(n))
     b.cycles(cycles)
-    return _scenarios(b, [*a.steps, *b.steps], a.assertions, violations)
+    return _scenarios(b, a, violations)
 
 
 def _scenarios(
-    run: _Run, steps: Sequence[Step], before: Sequence[Term], violations: Sequence[Violation]
+    run: _Run, before: _Run | None, violations: Sequence[Violation]
 ) -> list[Scenario]:
+    """The violations in the last step of a run, after another vCPU's run."""
     settings = run.settings()
-    done = len(run.steps)
     bads = run.finish(violations)
-    whole = (*steps, *run.steps[done:])
-    common = (*before, *run.assertions)
+    steps = (*(before.steps if before else ()), *run.steps)
+    common = (*(before.assertions if before else ()), *run.assertions)
     return [
-        Scenario(whole, violation, (*common, bad), settings)
+        Scenario(steps, violation, (*common, bad), settings)
         for violation, bad in zip(violations, bads, strict=True)
     ]
 

@@ -32,12 +32,26 @@ def questions(switch: Switch, holding: Sequence[Term]) -> list[Question]:
             fault = t.conj([*relation.assumes, _fault(relation.faults)])
             result.append(Question(f"{name} {_without(relation.faults)}", context, fault))
     for (register, i), read in switch.reads.items():
-        result.append(Question(f"total read of {register}[{i}]", context, _stuck(read.assumes)))
+        name = f"read of {register}[{i}]"
+        result.append(Question(f"total {name}", context, _stuck(read.assumes)))
+        if read.faults:
+            fault = t.conj([*read.assumes, _fault(read.faults)])
+            result.append(Question(f"{name} {_without(read.faults)}", context, fault))
     if switch.setup_faults:
         setup = (*switch.config, *switch.pinned)
         name = f"setup {_without(switch.setup_faults)}"
         result.append(Question(name, setup, _fault(switch.setup_faults)))
     return result
+
+
+def shape(switch: Switch) -> str:
+    """Why the relations are not of the form that proofs count on, or nothing: emulated accesses
+    leave what everyone can see alone."""
+    for access in switch.accesses:
+        seen = [c for c in access.post if c.startswith(switch.target.host_visible)]
+        if seen:
+            return f"{access.name} changes {seen[0]}, which only a switch may change"
+    return ""
 
 
 def complaint(asked: Sequence[Question], answers: Sequence[Answer]) -> str:

@@ -16,18 +16,23 @@ ByValue = dict[str, dict[str, str]]
 
 
 def _values(context: Context) -> list[tuple[str, str, Term]]:
+    """The values that the user has left open."""
+    switch = context.switch
     return [
-        (p.name, value, parameter_is(context.switch, p.name, value))
-        for p in context.switch.target.parameters
+        (p.name, value, parameter_is(switch, p.name, value))
+        for p in switch.target.parameters
+        if p.name not in switch.hardware
         for value in p.values
     ]
 
 
 def variants(
-    context: Context, refuted: Mapping[str, tuple[Scenario, Sequence[Violation]]]
+    context: Context,
+    refuted: Mapping[str, tuple[Scenario, Sequence[Violation]]],
+    trusted: bool,
 ) -> dict[str, ByValue]:
     """By property the verdict for each value: refuted when the same kind of run exists, proved
-    when no violation is possible in any cycle."""
+    when no violation is possible in any cycle and proofs are `trusted`."""
     values = _values(context)
     fixed = tuple(term for _, _, term in values)
     runs = context.solve(
@@ -45,7 +50,7 @@ def variants(
     result: dict[str, ByValue] = {}
     for name in refuted:
         for i, (parameter, value, _) in enumerate(values):
-            possible = "unknown" if (name, i) in open_ else "proved"
+            possible = "proved" if trusted and (name, i) not in open_ else "unknown"
             verdict = "refuted" if i in runs[name].possible else possible
             result.setdefault(name, {}).setdefault(parameter, {})[value] = verdict
     return result

@@ -12,6 +12,7 @@ from verify.ir.nodes import (
     ContainerOf,
     Deref,
     Expr,
+    ExprStmt,
     Field,
     FunctionName,
     LValue,
@@ -24,7 +25,7 @@ from verify.source.build import ONE, ZERO, Unsupported, convert
 from verify.source.operand import Operands
 from verify.source.order import check_order
 from verify.source.place import Place, bare
-from verify.source.syntax import ASM
+from verify.source.syntax import ASM, VALUE
 
 
 class Calls(Operands):
@@ -130,6 +131,12 @@ class Calls(Operands):
     def _nothing(self, nodes: list[Node]) -> Expr:
         return StatementExpr((), None, VOID)
 
+    def _operand(self, nodes: list[Node]) -> Expr:
+        """What stood in parentheses: an expression, or several with commas."""
+        before = tuple(ExprStmt(self.truth(node), self.loc) for node in nodes[:-1])
+        value = self.value(nodes[-1])
+        return StatementExpr(before, value, value.type) if before else value
+
     def _asm(self, nodes: list[Node]) -> Expr:
         raise Unsupported("inline assembly")
 
@@ -170,4 +177,5 @@ _BUILTINS: dict[str, Callable[[Calls, list[Node]], Expr]] = {
     "_Static_assert": Calls._nothing,
     "static_assert": Calls._nothing,
     ASM: Calls._asm,
+    VALUE: Calls._operand,
 }

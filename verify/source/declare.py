@@ -159,6 +159,9 @@ class Typing:
     def type_name(self, node: Node) -> Type:
         """The type of a `type_descriptor`."""
         base = self.specified(node, f"{self.prefix}.{node.start_byte}")
+        if isinstance(base, Record) and base.tag.startswith("?"):
+            # It may be no type at all: the parser knows none by name.
+            raise Unsupported(f"the type {base.tag[1:]}")
         return self.declared(node.child_by_field_name("declarator"), base)[1]
 
     def parameter(self, node: Node) -> tuple[str, Type]:

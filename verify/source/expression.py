@@ -45,7 +45,6 @@ class Expressions(Calls):
         return method(self, node)
 
     def truth(self, node: Node) -> Expr:
-        """An expression of which only the truth matters, or nothing."""
         node = bare(node)
         outer, self.loose = self.loose, node
         try:

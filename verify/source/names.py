@@ -43,6 +43,10 @@ class Names(Typing):
         """The value of an expression."""
         raise NotImplementedError
 
+    def truth(self, node: Node) -> Expr:
+        """An expression of which only the truth matters, or nothing."""
+        raise NotImplementedError
+
     def statement_list(self, node: Node) -> tuple[Stmt, ...]:
         """The statements of a compound statement in a scope of its own."""
         raise NotImplementedError

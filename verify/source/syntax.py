@@ -2,7 +2,8 @@
 
 tree-sitter's C knows no types by name and not all of GNU C. What it would misread is written in
 another way first: attributes go, `typeof (x)` becomes a type name of its own, `case a ... b` a
-call, and a cast to a typedef name gets a qualifier, which only a type can have.
+call, a cast to a typedef name gets a qualifier, which only a type can have, and an operand in
+parentheses that could be a type becomes the argument of a call.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ import tree_sitter
 import tree_sitter_c
 from tree_sitter import Node
 
-from verify.source.c_lex import Token, closing
+from verify.source.c_lex import Token, closing, is_name
 
 TYPEOF = "__typeof_"
 CASE_RANGE = "__case_range"
 ASM = "__asm_statement"
+VALUE = "__value"
 
 
 def _words(text: str) -> frozenset[str]:
@@ -35,7 +37,10 @@ _ATTRIBUTE = frozenset(("__attribute__", "__attribute"))
 _REWRITTEN = _DROPPED | _TYPEOF | _ASM | _ATTRIBUTE | {"case", "(", ":", "sizeof"}
 _TYPE_WORDS = _words("int unsigned signed long short char bool void _Bool")
 _TAGGED = frozenset(("struct", "union", "enum"))
-_AFTER_CAST = frozenset("(-*&+")
+_UNARY = ("-", "*", "&", "+", "&&")
+_AFTER_CAST = ("(", *_UNARY)
+_BEFORE_OPERAND = ("return", "case", "else", "do")
+_POSTFIX = ("->", ".", "[", "(", "++", "--")
 
 # Statements that have others within, and the rest.
 NESTING = frozenset(
@@ -113,9 +118,12 @@ class Syntax:
                 out.append(word)
                 i += 1
             elif word == "(":
-                # The name of a type alone in parentheses is a cast.
-                cast = i + 3 < count and tokens[i + 2][0] == ")" and tokens[i + 3][0] in _AFTER_CAST
-                out.append("(const " if cast and is_type(tokens[i + 1][0]) else word)
+                if _is_cast(tokens, i, is_type):
+                    out.append("(const ")
+                elif _is_operand(tokens, i, is_type):
+                    out.append(f"{VALUE}(")
+                else:
+                    out.append(word)
                 i += 1
             elif word == ":":
                 if i and _unnamed(tokens, i, is_type):
@@ -175,6 +183,43 @@ class Syntax:
         self._join(tokens[dots + 1 : end], is_type, out)
         out.append(")")
         return end
+
+
+def _is_cast(tokens: list[Token], i: int, is_type: Callable[[str], bool]) -> bool:
+    """Whether a parenthesis begins a cast to a typedef name that would be read otherwise.
+
+    `(T)(x)` alone is a call for the parser, which does no harm, while two types in parentheses
+    could be those of a function's parameters.
+    """
+    if i + 3 >= len(tokens) or tokens[i + 2][0] != ")" or tokens[i + 3][0] not in _AFTER_CAST:
+        return False
+    if not is_type(tokens[i + 1][0]):
+        return False
+    if tokens[i + 3][0] != "(":
+        return True
+    after = closing(tokens, i + 3) + 1
+    return after < len(tokens) and tokens[after][0] in _POSTFIX
+
+
+def _is_operand(tokens: list[Token], i: int, is_type: Callable[[str], bool]) -> bool:
+    """Whether what is in parentheses could be a type, `a * (b)` and `f(x)` for instance, and what
+    follows the operand of a cast; but it begins with no type's name."""
+    name = tokens[i + 1][0] if i + 2 < len(tokens) else ""
+    if not is_name(name) or tokens[i + 2][0] not in ("(", "*", "[") or _names_type(name, is_type):
+        return False
+    before = tokens[i - 1][0] if i else ""
+    if before == ")":
+        # Behind a cast.
+        if i < 3 or not (tokens[i - 2][0] == "*" or _names_type(tokens[i - 2][0], is_type)):
+            return False
+    elif before == "]" or (before and is_name(before) and before not in _BEFORE_OPERAND):
+        return False
+    after = closing(tokens, i) + 1
+    return after < len(tokens) and tokens[after][0] in _UNARY
+
+
+def _names_type(name: str, is_type: Callable[[str], bool]) -> bool:
+    return name in _TYPE_WORDS or name in _TAGGED or name in _REWRITTEN or is_type(name)
 
 
 def _unnamed(tokens: list[Token], colon: int, is_type: Callable[[str], bool]) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from verify.encode.term import Term, conj, evaluate, free_vars
 from verify.prove.goal import SAT, UNKNOWN, UNSAT, Answer, Goal
 
-WISHES_SECONDS = 2.0
+WISHES_SECONDS = 1.0
 """How long to look for a better model; any model will do."""
 
 
