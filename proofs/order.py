@@ -23,6 +23,8 @@ def _cells(rule: Ordering) -> tuple[str, str]:
     return f"monitor.{rule.property}.written", f"monitor.{rule.property}.late"
 
 
+LOUD = "access"
+"""An access of a counter while something counts."""
 NOISY = "monitor.order.quiet.{}"
 
 
@@ -48,11 +50,12 @@ def observer(target: Target, program: Program) -> Any:
             elif register == rule.first:
                 m.set(late, m.get(written))
         if op in ACCESSES and phase in SWITCHED and register in counters:
-            noisy = m.flag(False)
-            for _, counts in target.counting(m):
-                noisy = noisy | counts
-            cell = NOISY.format(phase)
-            m.set(cell, m.ite(noisy, m.const(1, 1), m.get(cell)))
+            zero, one = m.const(0, 1), m.const(1, 1)
+            for counter, counts, why in target.counting(m):
+                with m.when(counts):
+                    note = f"while {counter.rpartition('.')[2]} counts: {why}"
+                    m.emit(LOUD, register, zero, one, note)
+                    m.set(NOISY.format(phase), one)
 
     return watch
 

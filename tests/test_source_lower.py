@@ -147,7 +147,7 @@ def compare(functions: list[str], rows: list[tuple[int, ...]]) -> None:
             got = Interpreter(program, {}, {}).call(f"f{function}", *row).value
         except Stuck as stuck:
             got = stuck
-        assert got == want, f"{functions[function]} on {row}"
+        assert got == want, f"{got} {functions[function]} on {row}"
 
 
 def of_expression(index: int, expression: str) -> str:

@@ -110,8 +110,8 @@ class Target:
     read, write or let count. `host_visible`: prefixes of the cells that anyone can read after
     put. `legal(m)`: which hardware states are possible at all (reserved bits are 0, values within
     widths); it must be kept by every phase and holds initially.
-    `counting(m)`: (register copy, flag) for all that can count: it counts now. `counters`: the
-    cells of registers that must be quiet while they are accessed.
+    `counting(m)`: (register copy, flag, why) for all that can count: it counts now. `counters`:
+    the cells of registers that must be quiet while they are accessed.
     `platform(input)`: this input of setup is the same for all vCPUs of a machine.
     """
 
@@ -131,7 +131,7 @@ class Target:
     enter: Callable[[Machine], None]
     guest: Callable[[Machine], None]
     capture: Callable[[Program, Machine], None]
-    leave: Callable[[Machine], None]
+    leave: Callable[[Program, Machine], None]
     put: Callable[[Machine], None]
     accesses: Callable[[Program], Sequence[Access]]
     mutable: Callable[[str], bool]
@@ -139,7 +139,7 @@ class Target:
     reachable: Callable[[Machine], Sequence[Observation]]
     host_visible: tuple[str, ...]
     legal: Callable[[Machine], Any]
-    counting: Callable[[Machine], Sequence[tuple[str, Any]]]
+    counting: Callable[[Machine], Sequence[tuple[str, Any, str]]]
     counters: Callable[[Program], Sequence[str]]
     entered: Callable[[Mapping[str, Any]], Any]
     platform: Callable[[str], bool]

@@ -209,9 +209,12 @@ def counts(m: Machine, cell: str) -> Any:
     return _bit(ctrl, position(cell)) & selected(m, cell)
 
 
-def counting(m: Machine) -> list[tuple[str, Any]]:
-    """Which counters, and PERF_METRICS, advance now: (cell, flag)."""
-    return [(cell, counts(m, cell)) for cell in (*counters(m), PERF_METRICS)]
+def counting(m: Machine) -> list[tuple[str, Any, str]]:
+    """Which counters, and PERF_METRICS, advance now: (cell, flag, why)."""
+    cells = (*counters(m), PERF_METRICS)
+    return [
+        (cell, counts(m, cell), f"bit {position(cell)} of GLOBAL_CTRL is set") for cell in cells
+    ]
 
 
 def advance(m: Machine, access: str, *affected: str) -> None:
@@ -230,8 +233,8 @@ def _overflow(m: Machine, access: str) -> None:
     """Counters that advance may have overflowed."""
     none, bits = m.const(0, 64), m.fresh(f"{access}/overflow", 64)
     able = none
-    for cell, counting_now in counting(m):
-        able = able | m.ite(counting_now, m.const(1 << position(cell), 64), none)
+    for cell, counts_now, _ in counting(m):
+        able = able | m.ite(counts_now, m.const(1 << position(cell), 64), none)
     m.set(GLOBAL_STATUS, m.get(GLOBAL_STATUS) | (bits & able))
 
 

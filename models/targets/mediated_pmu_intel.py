@@ -262,9 +262,7 @@ def _registers(program: Program) -> list[Register]:
             return accepted, value, expected
 
         name, cell = f"FIXED_CTR{k}", pmu.fixed_ctr(k)
-        return Register(
-            name, 1, cell, ghost("FIXED_CTR", k), 64, True, enumerated, emulated_read
-        )
+        return Register(name, 1, cell, ghost("FIXED_CTR", k), 64, True, enumerated, emulated_read)
 
     def metrics(m: Machine, i: int) -> Any:
         return with_pmu(m, _guest_capability(m, msr.CAP_PERF_METRICS))
@@ -358,8 +356,25 @@ def _put(m: Machine) -> None:
     m.call("kvm_mediated_pmu_put", m.address(VCPU))
 
 
-def _leave(m: Machine) -> None:
-    """VM-exit, and what KVM does before anything else looks at the guest's GLOBAL_CTRL."""
+def _copies(program: Program) -> list[tuple[str, str]]:
+    """KVM's copies of the registers: (cell with the value that the guest must find, field)."""
+    gp, fixed = _handled(program)
+    fields = [("GLOBAL_CTRL", "global_ctrl"), ("GLOBAL_STATUS", "global_status")]
+    fields += [("FIXED_CTR_CTRL", "fixed_ctr_ctrl"), ("PERF_METRICS", "perf_metrics")]
+    found = [(ghost(kind), name) for kind, name in fields]
+    for i in range(gp):
+        found.append((ghost("PMC", i), f"gp_counters[{i}].counter"))
+        found.append((ghost("EVTSEL", i), f"gp_counters[{i}].eventsel"))
+    found += [(ghost("FIXED_CTR", i), f"fixed_counters[{i}].counter") for i in range(fixed)]
+    members = program.record("kvm_pmu").members
+    return [(cell, f"{PMU}.{name}") for cell, name in found if name.partition("[")[0] in members]
+
+
+def _leave(program: Program, m: Machine) -> None:
+    """VM-exit, and what KVM does before anything else looks at the guest's GLOBAL_CTRL.
+
+    A value that KVM writes into its copy of a register here is one that the guest must find.
+    """
     with m.when(m.get("run.entered")):
         value = vmx.leave(m)
         for slot in range(AUTOSTORE_SLOTS):
@@ -367,7 +382,14 @@ def _leave(m: Machine) -> None:
             used = m.const(slot, 32).ult(m.get("vmcs.exit_msr_store_count"))
             with m.when(used & m.get(f"{entry}.index").eq(msr.GLOBAL_CTRL)):
                 m.set(f"{entry}.value", value)
+        copies = _copies(program)
+        before = [m.get(field) for _, field in copies]
         m.call("vmx_refresh_guest_perf_global_control", m.address(VCPU))
+        for (cell, field), old in zip(copies, before, strict=True):
+            new = m.get(field)
+            with m.when(new.ne(old) & new.ne(m.get(cell))):
+                m.emit("emulated", cell, m.get(cell), new, "set by KVM while hardware has it")
+                m.set(cell, new)
 
 
 def _capture(program: Program, m: Machine) -> None:

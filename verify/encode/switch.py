@@ -201,7 +201,7 @@ def _run(
         ("enter", target.enter),
         ("guest", target.guest),
         ("capture", partial(target.capture, switch.program)),
-        ("leave", target.leave),
+        ("leave", partial(target.leave, switch.program)),
         ("put", target.put),
     ):
         machine.begin_phase(phase)

@@ -1,6 +1,6 @@
 """The cause of a violation, read from a concrete trace: which step broke it, against which one.
 
-Works on the values that passed through the violated register only; it knows no register.
+Works on the steps that touch the violated register only; it knows no register.
 """
 
 from __future__ import annotations
@@ -12,6 +12,9 @@ from verify.ir.interp import Step
 from verify.prove.property import Violation
 
 READS = ("RDMSR", "RDPMC")
+WRITE = "WRMSR"
+EFFECT = "effect"
+"""A change that an access of another register brings about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,63 +25,105 @@ class Reason:
     steps: tuple[int, ...]
 
 
-def find(steps: Sequence[Step], violation: Violation, observed: int, expected: int) -> Reason:
+def find(steps: Sequence[Step], violation: Violation, expected: int) -> Reason:
     """The cause in a trace that ends at the violation."""
     register = violation.register
     if violation.late:
         return _late(steps, register, violation.late)
-    changes = [i for i, s in enumerate(steps) if s.register == register and s.before != s.after]
-    if not changes:
-        return Reason(f"nothing on the way writes {_short(register)}", ())
-    last = changes[-1]
+    if not register:
+        return _loud(steps)
+    touching = [i for i, s in enumerate(steps) if s.register == register]
     if violation.phase == "put":
-        return _left_behind(steps, register, last)
-    earlier = [i for i in changes[:-1] if steps[i].after == expected]
-    same = [i for i in earlier if steps[i].phase == steps[last].phase]
-    if same and _code(steps[last]):
-        text = f"{_place(steps[last])} changes {_short(register)} after "
-        text += f"{_place(steps[same[-1]])} had set it; it should come before"
-        return Reason(text, (last, same[-1]))
-    if _code(steps[last]) and _phase(steps[last]) != "put":
-        return _saved_wrong(steps, register, last)
-    text = f"nothing writes {_short(register)} after {_place(steps[last])}"
-    return Reason(text, (last,))
+        return _left_behind(steps, register, touching)
+    return _wrong_value(steps, violation, expected, touching)
 
 
 def _late(steps: Sequence[Step], register: str, late: str) -> Reason:
-    write = [i for i, s in enumerate(steps) if s.op == "WRMSR" and s.register == register]
-    after = [i for i, s in enumerate(steps) if s.op == "WRMSR" and s.register == late]
+    write = [i for i, s in enumerate(steps) if s.op == WRITE and s.register == register]
+    after = [i for i, s in enumerate(steps) if s.op == WRITE and s.register == late]
     if not write or not after:
         return Reason("", ())
-    text = f"{_place(steps[after[-1]])} writes {_short(late)} after {_place(steps[write[-1]])} "
-    text += f"wrote {_short(register)}"
+    text = f"{_place(steps[after[-1]])} writes {short(late)} after {_place(steps[write[-1]])} "
+    text += f"wrote {short(register)}"
     return Reason(text, (after[-1], write[-1]))
 
 
-def _left_behind(steps: Sequence[Step], register: str, last: int) -> Reason:
-    if _code(steps[last]) and _phase(steps[last]) == "put":
-        scrub = [
+def _loud(steps: Sequence[Step]) -> Reason:
+    """An access at a time at which there should be none: the note says why."""
+    found = [i for i, s in enumerate(steps) if s.op == "access"]
+    if not found:
+        return Reason("", ())
+    step = steps[found[0]]
+    text = f"{_place(step)} accesses {short(step.register)} {step.note}"
+    return Reason(text, (found[0],))
+
+
+def _left_behind(steps: Sequence[Step], register: str, touching: Sequence[int]) -> Reason:
+    """What put leaves in a register depends on the guest."""
+    changes = [i for i in touching if steps[i].before != steps[i].after]
+    if not changes:
+        return Reason(f"put does not scrub {short(register)}", ())
+    last = changes[-1]
+    if _phase(steps[last]) == "put":
+        scrubs = [
             i
-            for i, s in enumerate(steps[:last])
-            if s.register == register and s.op == "WRMSR" and s.phase == steps[last].phase
+            for i in touching
+            if i < last and steps[i].op == WRITE and steps[i].phase == steps[last].phase
         ]
-        if scrub:
-            text = f"{_place(steps[last])} changes {_short(register)} after "
-            text += f"{_place(steps[scrub[-1]])} had scrubbed it"
-            return Reason(text, (last, scrub[-1]))
-    text = f"put does not scrub {_short(register)} after {_place(steps[last])} changed it"
+        if scrubs:
+            text = f"{_place(steps[last])} changes {short(register)} after "
+            text += f"{_place(steps[scrubs[-1]])} had scrubbed it"
+            return Reason(text, (last, scrubs[-1]))
+    text = f"put does not scrub {short(register)} after {_place(steps[last])} changed it"
     return Reason(text, (last,))
+
+
+def _wrong_value(
+    steps: Sequence[Step], violation: Violation, expected: int, touching: Sequence[int]
+) -> Reason:
+    """A register, or KVM's answer to a read of it, has a value that it should not have."""
+    register, name = violation.register, short(violation.register)
+    phase = next((s.phase for s in reversed(steps) if _phase(s) == "load"), "")
+    loads = [i for i in touching if steps[i].phase == phase and steps[i].op == WRITE]
+    if not loads:
+        return _not_loaded(steps, register, touching)
+    last = loads[-1]
+    after = [
+        i
+        for i in touching
+        if i > last and steps[i].phase == phase and steps[i].before != steps[i].after
+    ]
+    if after:
+        text = f"{_place(steps[after[-1]])} changes {name} after {_place(steps[last])} had set it; "
+        return Reason(text + "it should come before", (after[-1], last))
+    if violation.pair is not None and steps[last].after != expected:
+        return Reason(f"{_place(steps[last])} writes a value of {name} that it should not", (last,))
+    return _saved_wrong(steps, register, last)
+
+
+def _not_loaded(steps: Sequence[Step], register: str, touching: Sequence[int]) -> Reason:
+    name = short(register)
+    kept = [i for i in touching if steps[i].before != steps[i].after]
+    if not kept:
+        return Reason(f"load does not write {name}, nor does anything else on the way", ())
+    step = steps[kept[-1]]
+    if _code(step):
+        return Reason(f"load does not write {name} after {_place(step)} changed it", (kept[-1],))
+    return Reason(
+        f"load does not write {name} after {_place(step)} left a value in it", (kept[-1],)
+    )
 
 
 def _saved_wrong(steps: Sequence[Step], register: str, restore: int) -> Reason:
     """The value that load wrote was wrong: look at how the put before it saved the register."""
+    name = short(register)
     saves = [
         i
         for i, s in enumerate(steps[:restore])
         if s.register == register and s.op in READS and _phase(s) == "put"
     ]
     if not saves:
-        text = f"{_place(steps[restore])} writes {_short(register)}, which put did not save"
+        text = f"{_place(steps[restore])} writes {name}, which put did not save"
         return Reason(text, (restore,))
     save = saves[-1]
     spoilt = [
@@ -87,10 +132,10 @@ def _saved_wrong(steps: Sequence[Step], register: str, restore: int) -> Reason:
         if s.register == register and s.before != s.after and s.phase == steps[save].phase
     ]
     if spoilt:
-        text = f"{_place(steps[spoilt[-1]])} changes {_short(register)} before "
+        text = f"{_place(steps[spoilt[-1]])} changes {name} before "
         text += f"{_place(steps[save])} saves it"
         return Reason(text, (save, spoilt[-1]))
-    text = f"{_place(steps[restore])} does not write what {_place(steps[save])} saved"
+    text = f"{_place(steps[restore])} does not write what {_place(steps[save])} saved of {name}"
     return Reason(text, (restore, save))
 
 
@@ -102,7 +147,8 @@ def _code(step: Step) -> bool:
     return step.loc is not None
 
 
-def _short(register: str) -> str:
+def short(register: str) -> str:
+    """A register's name without the model's prefix."""
     return register.split(".", 1)[-1]
 
 

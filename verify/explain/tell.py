@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from verify.explain import cause
+from verify.explain.cause import short
 from verify.explain.replay import Replay
 from verify.ir.interp import Step
 from verify.ir.program import Program
@@ -13,19 +16,15 @@ from verify.source.tree import Tree
 
 
 def trace(replayed: Replay, violation: Violation, program: Program, tree: Tree) -> Trace:
-    """The trace of a counterexample: the steps that change something, or that the cause names."""
-    reason = cause.find(replayed.steps, violation, replayed.observed, replayed.expected)
-    kept = [
-        i
-        for i, s in enumerate(replayed.steps)
-        if s.before != s.after or i in reason.steps or s.register == violation.register
-    ]
+    """The trace of a counterexample: the steps that it is about."""
+    reason = cause.find(replayed.steps, violation, replayed.expected)
+    kept = _relevant(replayed.steps, violation, reason.steps)
     position = {old: new for new, old in enumerate(kept)}
     return Trace(
         config=dict(replayed.settings),
         steps=tuple(_shown(replayed.steps[i], program, tree) for i in kept),
         violation=Shown(
-            register=_plain(violation.register),
+            register=short(violation.register),
             expected=replayed.expected,
             observed=replayed.observed,
             text=violation.text,
@@ -35,12 +34,26 @@ def trace(replayed: Replay, violation: Violation, program: Program, tree: Tree) 
     )
 
 
-def _plain(register: str) -> str:
-    return register.split(".", 1)[-1]
+def _relevant(steps: Sequence[Step], violation: Violation, named: Sequence[int]) -> list[int]:
+    """The steps that touch what the property is about, and those that bring such a step about:
+    accesses with an effect on it, and what the cause names. Changes only, but for accesses of the
+    violated register itself."""
+    about = {violation.register, violation.late}
+    kept = set(named)
+    for i, step in enumerate(steps):
+        name = short(step.register)
+        if step.register in about or f"ghost.{name}" == step.register and f"hw.{name}" in about:
+            kept.add(i)
+            if step.op == cause.EFFECT and i:
+                kept.add(i - 1)
+    if not violation.register:
+        # Nothing but what changes the controls explains why something counts.
+        kept |= {i for i, s in enumerate(steps) if s.op == "WRMSR" and s.before != s.after}
+    return sorted(kept)
 
 
 def _shown(step: Step, program: Program, tree: Tree) -> TraceStep:
-    file, line, code, mark = None, None, "", None
+    file, line, code, mark = None, None, None, None
     if step.loc is not None:
         file, line = step.loc.file, step.loc.line
         code = program.line(file, line)
@@ -49,10 +62,10 @@ def _shown(step: Step, program: Program, tree: Tree) -> TraceStep:
         phase=step.phase,
         file=file,
         line=line,
-        function=step.function,
+        function=step.function or None,
         code=code,
         op=step.op,
-        register=_plain(step.register),
+        register=short(step.register),
         before=step.before,
         after=step.after,
         note=step.note,

@@ -199,9 +199,7 @@ def chained(
     return _scenarios(b, a, violations)
 
 
-def _scenarios(
-    run: _Run, before: _Run | None, violations: Sequence[Violation]
-) -> list[Scenario]:
+def _scenarios(run: _Run, before: _Run | None, violations: Sequence[Violation]) -> list[Scenario]:
     """The violations in the last step of a run, after another vCPU's run."""
     settings = run.settings()
     bads = run.finish(violations)
