@@ -140,6 +140,12 @@ def test_delete_keeps_what_else_is_on_the_line() -> None:
     assert overlay.read("f.c") == text.replace("b();", "")
 
 
+def test_a_key_may_fit_one_statement_twice() -> None:
+    text = "int f(void)\n{\n\ta(b, b);\n\tc();\n}\n"
+    overlay = apply(TextTree(f=text), [Edit("f.c:f", "delete", "b")])
+    assert overlay.read("f.c") == text.replace("\ta(b, b);\n", "")
+
+
 def test_unguard() -> None:
     guarded = "\tif (alarm->broken)\n\t\treturn -1;\n"
     assert edited("unguard", "return -1") == change(guarded, "\treturn -1;\n")

@@ -22,7 +22,8 @@ from verify.target import Target
 @dataclass(frozen=True, slots=True)
 class Replay:
     """What a concrete run showed. `reproduced` is None when the run met code that is not modelled
-    (`reason` says where); `settings` are the configuration values of the last vCPU."""
+    (`reason` says where); `settings` are the configuration values of the last vCPU; `end` is the
+    phase after which the violation shows."""
 
     reproduced: bool | None
     reason: str
@@ -30,6 +31,7 @@ class Replay:
     observed: int
     expected: int
     settings: dict[str, int]
+    end: str
 
 
 @dataclass(slots=True)
@@ -90,8 +92,10 @@ def replay(
             expected = second.observed
             broken = first.relevant and second.relevant and first.observed != expected
     except Stuck as stuck:
-        return Replay(None, str(stuck), (), 0, 0, {})
-    return Replay(broken, "", tuple(first.steps), first.observed, expected, first.settings)
+        return Replay(None, str(stuck), (), 0, 0, {}, "")
+    steps, values = tuple(first.steps), (first.observed, expected)
+    end = _label("B", scenario, violation.phase)
+    return Replay(broken, "", steps, *values, first.settings, end)
 
 
 def _run(
@@ -173,10 +177,14 @@ def _machine(
 
 def _labelled(machine: Interpreter, vcpu: str, scenario: Scenario) -> list[Step]:
     """Take the steps so far out of the machine; with two vCPUs the phase tells which one."""
-    two = sum(1 for s in scenario.steps if s.kind == "setup") > 1
-    steps = [s if not two else replace(s, phase=f"{vcpu}:{s.phase}") for s in machine.trace]
+    steps = [replace(s, phase=_label(vcpu, scenario, s.phase)) for s in machine.trace]
     machine.trace.clear()
     return steps
+
+
+def _label(vcpu: str, scenario: Scenario, phase: str) -> str:
+    two = sum(1 for s in scenario.steps if s.kind == "setup") > 1
+    return f"{vcpu}:{phase}" if two else phase
 
 
 def _cycle(

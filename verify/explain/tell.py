@@ -9,7 +9,7 @@ from verify.explain.cause import short
 from verify.explain.replay import Replay
 from verify.ir.interp import Step
 from verify.ir.program import Program
-from verify.prove.property import Violation
+from verify.prove.property import READ, Violation
 from verify.result import Cause, Trace, TraceStep
 from verify.result import Violation as Shown
 from verify.source.tree import Tree
@@ -18,15 +18,19 @@ from verify.source.tree import Tree
 def trace(replayed: Replay, violation: Violation, program: Program, tree: Tree) -> Trace:
     """The trace of a counterexample: the steps that it is about."""
     reason = cause.find(replayed.steps, violation, replayed.expected)
+    rule = bool(violation.late) or not violation.register
     kept = _relevant(replayed.steps, violation, reason.steps)
     position = {old: new for new, old in enumerate(kept)}
     return Trace(
         config=dict(replayed.settings),
-        steps=tuple(_shown(replayed.steps[i], program, tree) for i in kept),
+        steps=(
+            *(_shown(replayed.steps[i], program, tree) for i in kept),
+            *_seen(replayed, violation),
+        ),
         violation=Shown(
             register=short(violation.register),
-            expected=replayed.expected,
-            observed=replayed.observed,
+            expected=None if rule else replayed.expected,
+            observed=None if rule else replayed.observed,
             text=violation.text,
         ),
         cause=Cause(text=reason.text, steps=tuple(position[i] for i in reason.steps)),
@@ -50,6 +54,15 @@ def _relevant(steps: Sequence[Step], violation: Violation, named: Sequence[int])
         # Nothing but what changes the controls explains why something counts.
         kept |= {i for i, s in enumerate(steps) if s.op == "WRMSR" and s.before != s.after}
     return sorted(kept)
+
+
+def _seen(replayed: Replay, violation: Violation) -> list[TraceStep]:
+    """The end of a run that shows a wrong value: who finds it."""
+    if violation.late or not violation.register:
+        return []
+    op = {"put": "left", READ: "read"}.get(violation.phase, "guest finds")
+    value, register = replayed.observed, short(violation.register)
+    return [TraceStep(replayed.end, None, None, None, None, op, register, value, value)]
 
 
 def _shown(step: Step, program: Program, tree: Tree) -> TraceStep:

@@ -16,19 +16,27 @@ from verify.prove.property import READ, SECOND, Pairing, Violation
 class Context:
     """The switch with its inferred invariant; `solve` answers goals by name.
 
-    `holding`: what holds of configuration and state at every host phase of one run.
+    `holding`: what holds of configuration and state at every host phase of one run. `also`: what
+    is assumed of the configuration.
     """
 
-    def __init__(self, switch: Switch, solve: Solve) -> None:
+    def __init__(self, switch: Switch, solve: Solve, *also: Term) -> None:
         names = [relation.name for relation in switch.relations()]
         if repeated := {name for name in names if names.count(name) > 1}:
             raise InternalError(f"relations share a name: {', '.join(sorted(repeated))}")
         self.switch = switch
         self.solve = solve
-        background = [*switch.config, *switch.pinned, *switch.legal]
+        background = [*switch.config, *switch.pinned, *also, *switch.legal]
         self.invariant = infer(switch, background, solve)
         self.holding = [*background, *self.invariant]
+        self._under: dict[Term, Context] = {}
         self._unaffected: dict[tuple[int, tuple[str, ...]], tuple[Pairing, frozenset[str]]] = {}
+
+    def under(self, condition: Term) -> Context:
+        """The same for configurations and hardware for which the condition holds."""
+        if condition not in self._under:
+            self._under[condition] = Context(self.switch, self.solve, condition)
+        return self._under[condition]
 
     def of(self, violation: Violation) -> tuple[Term, ...]:
         """What holds of every cycle in which the violation is looked for (both runs of it)."""

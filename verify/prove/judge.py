@@ -17,7 +17,7 @@ from verify.prove.context import Context
 from verify.prove.goal import SAT, UNSAT, Answer, Goal
 from verify.prove.prefer import wishes
 from verify.prove.property import Property, Violation
-from verify.prove.variants import consequences, variants
+from verify.prove.variants import Refuted, consequences, variants
 
 CYCLES = (0, 1)
 
@@ -70,9 +70,9 @@ class Judge:
         open_ = [case for case in cases if case.suspects]
         self._find_runs(open_)
         refuted = [case for case in open_ if case.scenario is not None]
-        runs = {c.prop.name: (c.scenario, c.violations) for c in refuted if c.scenario}
+        runs = [Refuted(c.prop, c.violations, c.scenario) for c in refuted if c.scenario]
         by_value = variants(self.context, runs, trusted=not any(trust.values()))
-        ends = consequences(self.context, {c.prop.name: c.prop.consequence for c in refuted})
+        ends = consequences(self.context, [case.prop for case in refuted])
         return [
             self._judgement(case, trust, by_value.get(case.prop.name), ends.get(case.prop.name))
             for case in cases

@@ -20,12 +20,14 @@ def wishes(switch: Switch, scenario: Scenario) -> tuple[Term, ...]:
     options = {id(option) for option in scenario.options}
     flags = [v for v in variables if not v.width and id(v) not in options]
     values = [v for v in variables if v.width]
+    first = [v for v in values if str(v.name).startswith("init/")]
     twins = [(v, by_name.get(str(v.name).removesuffix(SECOND))) for v in variables]
     found = [
         *_usual(switch, scenario),
         *(~option for option in scenario.options),
+        *(v.eq(0) for v in first),
         *(~flag for flag in flags),
-        *(v.eq(first) for v, first in twins if first is not None and first is not v),
+        *(v.eq(twin) for v, twin in twins if twin is not None and twin is not v),
         *(v.eq(0) for v in values),
     ]
     return tuple(wish for wish in found if wish.op != "const")

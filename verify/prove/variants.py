@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from verify.encode.switch import parameter_is
-from verify.encode.term import Term
+from verify.encode.term import Term, disj
 from verify.prove.ask import ask_each
 from verify.prove.context import Context
-from verify.prove.goal import SAT, UNSAT, Goal
-from verify.prove.property import Violation
-from verify.prove.reach import Scenario
+from verify.prove.goal import UNSAT, Goal
+from verify.prove.property import Property, Violation
+from verify.prove.reach import Scenario, alike, alone
 
 ByValue = dict[str, dict[str, str]]
 
@@ -26,49 +27,103 @@ def _values(context: Context) -> list[tuple[str, str, Term]]:
     ]
 
 
-def variants(
-    context: Context,
-    refuted: Mapping[str, tuple[Scenario, Sequence[Violation]]],
-    trusted: bool,
-) -> dict[str, ByValue]:
+@dataclass(frozen=True, slots=True)
+class Refuted:
+    """A refuted property with the violations that were looked for, and the run that was found."""
+
+    prop: Property
+    violations: Sequence[Violation]
+    scenario: Scenario
+
+
+def variants(context: Context, refuted: Sequence[Refuted], trusted: bool) -> dict[str, ByValue]:
     """By property the verdict for each value: refuted when the same kind of run exists, proved
     when no violation is possible in any cycle and proofs are `trusted`."""
     values = _values(context)
     fixed = tuple(term for _, _, term in values)
-    runs = context.solve(
-        [Goal(name, scenario.assertions, (), fixed) for name, (scenario, _) in refuted.items()]
-    )
-    asked = [
-        (name, i, context.question(violation, term))
-        for name, (_, violations) in refuted.items()
-        for i, term in enumerate(fixed)
-        if i not in runs[name].possible
-        for violation in violations
-    ]
-    answers = ask_each(context.solve, [question for _, _, question in asked])
-    open_ = {(name, i) for (name, i, _), a in zip(asked, answers, strict=True) if a.status != UNSAT}
+    runs = context.solve([Goal(r.prop.name, r.scenario.assertions, (), fixed) for r in refuted])
+    left = {
+        (r.prop.name, i): r
+        for r in refuted
+        for i in range(len(values))
+        if i not in runs[r.prop.name].possible
+    }
+    open_ = _not_proved(context, {key: (r.violations, fixed[key[1]]) for key, r in left.items()})
+    for i in sorted({i for _, i in open_}):
+        # What is invariant for every value may be too little for one.
+        narrow = context.under(fixed[i])
+        again = {
+            key: (left[key].prop.violations(narrow.unaffected), fixed[i])
+            for key in open_
+            if key[1] == i
+        }
+        open_ -= set(again) - _not_proved(narrow, again)
     result: dict[str, ByValue] = {}
-    for name in refuted:
+    for r in refuted:
+        name = r.prop.name
         for i, (parameter, value, _) in enumerate(values):
-            possible = "proved" if trusted and (name, i) not in open_ else "unknown"
-            verdict = "refuted" if i in runs[name].possible else possible
+            if (name, i) not in left:
+                verdict = "refuted"
+            else:
+                verdict = "proved" if trusted and (name, i) not in open_ else "unknown"
             result.setdefault(name, {}).setdefault(parameter, {})[value] = verdict
     return result
 
 
-def consequences(context: Context, broken: Mapping[str, Sequence[Violation]]) -> dict[str, ByValue]:
-    """For a broken rule: under which hardware a cycle that breaks it ends "wrong"; or "right", or
-    "unknown"."""
-    asked = [
-        (name, parameter, value, context.question(violation, term))
-        for name, violations in broken.items()
+def _not_proved(
+    context: Context, asked: Mapping[tuple[str, int], tuple[Sequence[Violation], Term]]
+) -> set[tuple[str, int]]:
+    """Those of which some violation may be possible where the term holds."""
+    questions = [
+        (key, context.question(violation, term))
+        for key, (violations, term) in asked.items()
         for violation in violations
-        for parameter, value, term in _values(context)
     ]
-    answers = ask_each(context.solve, [question for *_, question in asked])
+    answers = ask_each(context.solve, [question for _, question in questions])
+    return {key for (key, _), a in zip(questions, answers, strict=True) if a.status != UNSAT}
+
+
+def consequences(context: Context, broken: Sequence[Property]) -> dict[str, ByValue]:
+    """For a broken rule: under which hardware a cycle that breaks it ends "wrong", as a run from a
+    fresh vCPU shows; or "right", as no cycle can; or "unknown"."""
+    values = _values(context)
+    fixed = tuple(term for _, _, term in values)
+    goals = [
+        Goal(f"{prop.name}/{k}", (*one.assertions[:-1], _any(group)), (), fixed)
+        for prop in broken
+        for k, group in enumerate(_runs(context, prop.consequence))
+        for one in group[:1]
+    ]
+    runs = context.solve(goals)
+    wrong = {
+        (prop.name, i)
+        for prop in broken
+        for goal in goals
+        if goal.name.rpartition("/")[0] == prop.name
+        for i in runs[goal.name].possible
+    }
+    left = {
+        (prop.name, i): prop
+        for prop in broken
+        if prop.consequence
+        for i in range(len(values))
+        if (prop.name, i) not in wrong
+    }
+    open_ = _not_proved(context, {k: (p.consequence, fixed[k[1]]) for k, p in left.items()})
+    for i in sorted({i for _, i in open_}):
+        again = {key: (left[key].consequence, fixed[i]) for key in open_ if key[1] == i}
+        open_ -= set(again) - _not_proved(context.under(fixed[i]), again)
     result: dict[str, ByValue] = {}
-    for (name, parameter, value, _), answer in zip(asked, answers, strict=True):
-        ends = result.setdefault(name, {}).setdefault(parameter, {})
-        end = {SAT: "wrong", UNSAT: "right"}.get(answer.status, "unknown")
-        ends[value] = min(end, ends.get(value, end), key=("wrong", "unknown", "right").index)
+    for name, i in (*wrong, *left):
+        parameter, value, _ = values[i]
+        end = "wrong" if (name, i) in wrong else "unknown" if (name, i) in open_ else "right"
+        result.setdefault(name, {}).setdefault(parameter, {})[value] = end
     return result
+
+
+def _runs(context: Context, violations: Sequence[Violation]) -> list[list[Scenario]]:
+    return [alone(context.switch, group, 0) for group in alike(violations)]
+
+
+def _any(scenarios: Sequence[Scenario]) -> Term:
+    return disj([scenario.assertions[-1] for scenario in scenarios])

@@ -164,7 +164,8 @@ def _refuted(out: _Page, result: Result, trace: Trace) -> None:
     if result.reason:
         out.line(result.reason, indent=2, hang=2)
     for name, verdicts in sorted(result.variants.items()):
-        out.line(_variant(name, verdicts), indent=2, hang=2)
+        if len(set(verdicts.values())) > 1:
+            out.line(_variant(name, verdicts), indent=2, hang=2)
     if trace.config:
         values = " ".join(f"{name}={value}" for name, value in sorted(trace.config.items()))
         out.line(f"with {values}", indent=2, hang=5)

@@ -6,6 +6,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 
 from verify.source.c_lex import Token, lex
 
@@ -53,7 +54,9 @@ class SourceFile:
         self._lines = _Lines(text)
         self._raw_lines = _Lines(raw)
         self._items: dict[int, Item | None] = {}
-        self._starts: list[tuple[int, int]] = []
+        # Where the lines of `tops` start in the text, and end in `tops`.
+        self._starts: list[int] = []
+        self._ends: list[int] = []
 
     def line_of(self, offset: int) -> int:
         """Line of an offset in the text."""
@@ -65,13 +68,11 @@ class SourceFile:
 
     def offset(self, top: int) -> int:
         """The offset in the text of one in `tops`."""
-        if not self._starts:
-            at = 0
-            for match in _TOP.finditer(self.text):
-                self._starts.append((at, match.start()))
-                at += match.end() - match.start()
-        before, start = self._starts[bisect_right(self._starts, (top, len(self.text))) - 1]
-        return start + top - before
+        if not self._ends:
+            self._starts = [match.start() for match in _TOP.finditer(self.text)]
+            self._ends = list(accumulate(map(len, _TOP.findall(self.text))))
+        line = bisect_right(self._ends, top)
+        return self._starts[line] + top - (self._ends[line - 1] if line else 0)
 
     def occurrences(self, name: str) -> Iterator[int]:
         """Offsets of a word in lines that start at the margin."""
