@@ -16,6 +16,10 @@ typedef unsigned char __u8;
 typedef unsigned short __u16;
 typedef unsigned int __u32;
 typedef unsigned long long __u64;
+typedef signed char __s8;
+typedef short __s16;
+typedef int __s32;
+typedef long long __s64;
 typedef _Bool bool;
 typedef unsigned long ulong;
 typedef unsigned long size_t;
@@ -76,6 +80,21 @@ void __model_warn(void);
 #define min_t(t, a, b) ({ t __a = (a); t __b = (b); __a < __b ? __a : __b; })
 #define max_t(t, a, b) ({ t __a = (a); t __b = (b); __a > __b ? __a : __b; })
 
+/* Only whole objects, by a size that names their type: __same_type_p compares two sizeofs' types */
+#define memset(p, c, n) \
+	((void)({ \
+		if (!__same_type_p(sizeof(*(p)), n) || (c)) \
+			__model_outside(); \
+		typeof(*(p)) __zero = { }; \
+		*(p) = __zero; \
+	}))
+#define memcpy(to, from, n) \
+	((void)({ \
+		if (!__same_type_p(sizeof(*(to)), n) || !__same_type_p(sizeof(*(from)), n)) \
+			__model_outside(); \
+		*(to) = *(from); \
+	}))
+
 /* Bitmaps of one word, which is all that the PMU has */
 #define DECLARE_BITMAP(name, bits) unsigned long name[((bits) + 63) / 64]
 
@@ -96,6 +115,7 @@ static inline void clear_bit(long nr, unsigned long *map)
 
 #define __set_bit set_bit
 #define __clear_bit clear_bit
+#define __test_and_set_bit test_and_set_bit
 
 static inline bool test_and_set_bit(long nr, unsigned long *map)
 {
@@ -204,5 +224,3 @@ void apic_write(u32 reg, u32 value);
 #define this_cpu_read(var) (var)
 #define __this_cpu_write(var, value) ((var) = (value))
 #define __this_cpu_read(var) (var)
-#define memset(p, c, n) ((void)({ typeof(*(p)) __zero = { }; *(p) = __zero; }))
-#define memcpy(d, s, n) ((void)(*(d) = *(s)))

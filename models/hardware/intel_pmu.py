@@ -229,6 +229,12 @@ def advance(m: Machine, access: str, *affected: str) -> None:
             m.set(cell, m.get(cell) ^ (change & limit(m, cell)))
 
 
+def advance_all(m: Machine, access: str) -> None:
+    """Everything that counts may have advanced and overflowed, just before the controls change."""
+    _overflow(m, access)
+    advance(m, access, *counters(m), PERF_METRICS)
+
+
 def _overflow(m: Machine, access: str) -> None:
     """Counters that advance may have overflowed."""
     none, bits = m.const(0, 64), m.fresh(f"{access}/overflow", 64)
@@ -289,8 +295,7 @@ def _write(m: Machine, access: str, kind: str, index: int, value: Any) -> None:
         advance(m, access, *fixed, PERF_METRICS)
         _store(m, FIXED_CTR_CTRL, m.flag(True), value, value)
     elif kind == "GLOBAL_CTRL":
-        _overflow(m, access)
-        advance(m, access, *counters(m), PERF_METRICS)
+        advance_all(m, access)
         _store(m, GLOBAL_CTRL, _fits(m, GLOBAL_CTRL, value), value, value)
     elif kind in ("STATUS_RESET", "STATUS_SET"):
         _overflow(m, access)

@@ -60,6 +60,7 @@ def enter(m: Machine) -> None:
     with m.when(fails):
         m.emit("VM-entry-failed", intel_pmu.GLOBAL_CTRL, before, field, "illegal GLOBAL_CTRL")
     with m.when(entered & loads):
+        intel_pmu.advance_all(m, "VM-entry")
         m.emit("VM-entry", intel_pmu.GLOBAL_CTRL, before, field, "from the VMCS guest field")
         m.set(intel_pmu.GLOBAL_CTRL, field)
     m.set("run.entered", entered)

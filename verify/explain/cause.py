@@ -126,6 +126,14 @@ def _saved_wrong(steps: Sequence[Step], register: str, restore: int) -> Reason:
         text = f"{_place(steps[restore])} writes {name}, which put did not save"
         return Reason(text, (restore,))
     save = saves[-1]
+    lost = [
+        i
+        for i, s in enumerate(steps[:save])
+        if s.register == f"ghost.{name}" and _phase(s) == "leave" and s.before != s.after
+    ]
+    if lost:
+        text = f"{_place(steps[save])} saves {name} over what was set in the kernel's copy of it "
+        return Reason(text + "while the hardware had it", (save, lost[-1]))
     spoilt = [
         i
         for i, s in enumerate(steps[:save])

@@ -13,7 +13,7 @@ from typing import Any
 
 from verify.ir.interp import Interpreter, Step, Stuck
 from verify.ir.program import Program
-from verify.prove.property import SECOND, Violation
+from verify.prove.property import READ, SECOND, Violation
 from verify.prove.reach import Scenario
 from verify.prove.reach import Step as Planned
 from verify.target import Target
@@ -138,8 +138,10 @@ def _run(
                 continue
             machine.begin_phase(step.name)
             accesses[step.name].run(machine)
-        elif step is not last or scenario.violation.phase != "read":
-            stop = scenario.violation.phase if step is last else ""
+        else:
+            # What shows in a read shows after the last cycle.
+            shows = step is last and scenario.violation.phase != READ
+            stop = scenario.violation.phase if shows else ""
             found = _cycle(target, program, machine, observers, monitors, stop, scenario.violation)
             if found is not None:
                 steps += _labelled(machine, vcpu, scenario)
