@@ -1,7 +1,7 @@
 # Needs python3.11 (or a later python3), make and a package index.
 
 .DEFAULT_GOAL := verify
-.PHONY: setup verify test test-all lint bench clean
+.PHONY: setup verify test test-all cases kernels lint bench clean
 
 BIN := .venv/bin
 STAMP := .venv/.stamp
@@ -26,10 +26,15 @@ verify: setup
 test: setup
 	$(BIN)/pytest -q -n auto
 
-test-all: setup
+test-all: kernels
+	$(BIN)/pytest -q -n auto -m "not product"
+
+cases: kernels
+	$(BIN)/pytest -q -n auto -m verdicts
+
+kernels: setup
 	@$(BIN)/python -m tests.kernels.fetch || \
-		echo "test-all: going on without the kernels above; their tests are skipped" >&2
-	$(BIN)/pytest -q -n auto -m ""
+		echo "make: going on without the kernels above; their tests are skipped" >&2
 
 lint: setup
 	$(BIN)/ruff check .

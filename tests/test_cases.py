@@ -12,6 +12,7 @@ from tree_sitter import Language, Node, Parser
 
 import models.reference
 from proofs.cases import Built, Case, Recipe, kind, load
+from tests.required_cases import REQUIRED
 from verify.errors import BadInput
 from verify.source.edit import open_function
 from verify.source.tree import KernelTree, open_tree
@@ -19,21 +20,6 @@ from verify.source.tree import KernelTree, open_tree
 CASES = load()
 PARSER = Parser(Language(tree_sitter_c.language()))
 REFERENCE = open_tree(Path(models.reference.__file__).parent / "tree", ["Makefile"])
-# domain.md 5, as far as its properties are there
-REQUIRED = {
-    "metrics-before-fixed3-on-load",
-    "metrics-after-fixed3-on-put",
-    "metrics-not-scrubbed",
-    "metrics-scrub-guarded-by-loaded-copy",
-    "seed-as-posted",
-    "scrub-before-fixed3-on-put",
-    "global-ctrl-left-on-load",
-    "selector-left-on-put",
-    "status-set-without-reset",
-    "counter-through-legacy-alias",
-    "metrics-clear-on-save",
-    "fastpath-edit-lost",
-}
 PROPERTIES = re.compile(
     r"restore\.(PMC|EVTSEL|FIXED_CTR\d|FIXED_CTR_CTRL|GLOBAL_CTRL|GLOBAL_STATUS|PERF_METRICS)"
     r"|leak\.(guest-host|guest-guest|host-guest)|access\.closed"

@@ -1,51 +1,56 @@
 """Every must-find case: the mistake is refuted for its cause, its right version is proved.
 
-They take minutes each, so they run when MSRPROOF_VERDICTS is set.
+On kernels, `make test-all` runs the cases that domain.md names, on the newest one all of them and
+on the one before it those of the seed mail; the rest is marked `product`, for `make cases`.
 """
 
 from __future__ import annotations
 
-import importlib
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
 import models.reference
 from proofs.cases import Built, Case, Refuted, load
+from tests.required_cases import REQUIRED
+from verify.check import check_tree
 from verify.request import Request
 from verify.result import PROVED, REFUTED, Result
 from verify.source.tree import open_tree
 
-if not os.environ.get("MSRPROOF_VERDICTS"):
-    pytest.skip("set MSRPROOF_VERDICTS to run the prover on every case", allow_module_level=True)
+pytestmark = pytest.mark.verdicts
 
-
-def _prover() -> ModuleType:
-    try:
-        return importlib.import_module("verify.check")
-    except ImportError as error:
-        pytest.skip(f"the prover cannot be imported: {error}", allow_module_level=True)
-
-
-CHECK = _prover()
-CASES = load()
 REFERENCE = Path(models.reference.__file__).parent / "tree"
-KERNELS = pytest.mark.parametrize("version", ["7.2", "7.3"])
+NEWEST = "7.3"
+BEFORE = "7.2"
+CASES = load()
 
 
-def cases_for(tree: str) -> list[object]:
-    return [
-        pytest.param(
-            case,
-            id=case.name,
-            marks=[pytest.mark.skip(reason=case.pending)] if case.pending else [],
-        )
+def parameter(case: Case, *more: str) -> object:
+    """A case as an argument of a test; `more`: the version of a kernel."""
+    marks = [pytest.mark.skip(reason=case.pending)] if case.pending else []
+    if more and not (case.name in REQUIRED and (more == (NEWEST,) or of_the_seed(case))):
+        marks.append(pytest.mark.product)
+    return pytest.param(case, *more, id="-".join((case.name, *more)), marks=marks)
+
+
+def of_the_seed(case: Case) -> bool:
+    return bool(case.wrong["kernel"].patches)
+
+
+ON_REFERENCE = pytest.mark.parametrize(
+    "case", [parameter(case) for case in CASES if "reference" in case.wrong]
+)
+ON_KERNELS = pytest.mark.parametrize(
+    ("case", "version"),
+    [
+        parameter(case, version)
+        for version in (BEFORE, NEWEST)
         for case in CASES
-        if tree in case.wrong
-    ]
+        if "kernel" in case.wrong
+    ],
+)
 
 
 def answers(case: Case, built: Built, kernel: Path | None) -> Mapping[str, Result]:
@@ -57,7 +62,7 @@ def answers(case: Case, built: Built, kernel: Path | None) -> Mapping[str, Resul
         hardware=case.hardware,
         cache=False,
     )
-    report = CHECK.check_tree(built.tree, built.patches, request)
+    report = check_tree(built.tree, built.patches, request)
     return {result.property: result for result in report.results}
 
 
@@ -87,19 +92,18 @@ def the_right_version_is_proved(
         assert result.verdict == PROVED, f"{name}: {result.verdict}: {result.reason}"
 
 
-@pytest.mark.parametrize("case", cases_for("reference"))
+@ON_REFERENCE
 def test_the_mistake_is_found(case: Case) -> None:
     the_mistake_is_found(case, REFERENCE, None, [])
 
 
-@pytest.mark.parametrize("case", cases_for("reference"))
+@ON_REFERENCE
 def test_the_right_version_is_proved(case: Case) -> None:
     the_right_version_is_proved(case, REFERENCE, None, [])
 
 
 @pytest.mark.kernel
-@KERNELS
-@pytest.mark.parametrize("case", cases_for("kernel"))
+@ON_KERNELS
 def test_the_mistake_is_found_in_a_kernel(
     case: Case, version: str, kernel_tree: Callable[[str], Path], seed_mail: Path
 ) -> None:
@@ -108,8 +112,7 @@ def test_the_mistake_is_found_in_a_kernel(
 
 
 @pytest.mark.kernel
-@KERNELS
-@pytest.mark.parametrize("case", cases_for("kernel"))
+@ON_KERNELS
 def test_the_right_version_of_a_kernel_is_proved(
     case: Case, version: str, kernel_tree: Callable[[str], Path], seed_mail: Path
 ) -> None:

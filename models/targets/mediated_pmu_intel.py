@@ -164,11 +164,22 @@ def _cell(name: str) -> Callable[[Machine], Any]:
     return lambda m: m.get(name)
 
 
+def _flag(name: str) -> Callable[[Machine], Any]:
+    return lambda m: m.get(name).nonzero()
+
+
 SETTINGS = (
     Setting("host.gp", "general-purpose counters of the CPU", _cell("config.host_gp")),
     Setting("host.fixed", "fixed counters of the CPU", _cell("config.host_fixed")),
-    Setting("host.gp_width", "bits of the CPU's general-purpose counters", _cell("config.host_gp_width"), 48),
-    Setting("host.fixed_width", "bits of the CPU's fixed counters", _cell("config.host_fixed_width"), 48),
+    Setting(
+        "host.gp_width",
+        "bits of the CPU's general-purpose counters",
+        _cell("config.host_gp_width"),
+        48,
+    ),
+    Setting(
+        "host.fixed_width", "bits of the CPU's fixed counters", _cell("config.host_fixed_width"), 48
+    ),
     Setting("host.perf_metrics", "1: the CPU has PERF_METRICS", pmu.has_metrics),
     Setting(
         "host.save_global_ctrl",
@@ -177,7 +188,9 @@ SETTINGS = (
         1,
     ),
     Setting("guest.version", "the guest's PMU version, 0: no PMU", _cell(f"{PMU}.version"), 2),
-    Setting("guest.gp", "the guest's general-purpose counters", _cell(f"{PMU}.nr_arch_gp_counters")),
+    Setting(
+        "guest.gp", "the guest's general-purpose counters", _cell(f"{PMU}.nr_arch_gp_counters")
+    ),
     Setting("guest.fixed", "the guest's fixed counters", _cell(f"{PMU}.nr_arch_fixed_counters")),
     Setting("guest.gp_width", "bits of the guest's general-purpose counters", _gp_width, 48),
     Setting("guest.fixed_width", "bits of the guest's fixed counters", _fixed_width, 48),
@@ -192,10 +205,14 @@ SETTINGS = (
         lambda m: _guest_capability(m, msr.CAP_FW_WRITES),
         1,
     ),
-    Setting("guest.nested", "1: the guest may run guests of its own", _cell("config.guest_nested"), 0),
-    Setting("kvm.mediated", "1: KVM uses the mediated PMU", lambda m: m.get("enable_mediated_pmu").nonzero(), 1),
-    Setting("kvm.vmware_backdoor", "1: the VMware backdoor is on", lambda m: m.get("enable_vmware_backdoor").nonzero(), 0),
-)  # fmt: skip
+    Setting(
+        "guest.nested", "1: the guest may run guests of its own", _cell("config.guest_nested"), 0
+    ),
+    Setting("kvm.mediated", "1: KVM uses the mediated PMU", _flag("enable_mediated_pmu"), 1),
+    Setting(
+        "kvm.vmware_backdoor", "1: the VMware backdoor is on", _flag("enable_vmware_backdoor"), 0
+    ),
+)
 
 PARAMETERS = (
     Parameter(
@@ -418,8 +435,8 @@ _MUTABLE = re.compile(
 ASSUMPTIONS = (
     Assumption(
         "frame.order",
-        "each stay in the guest is load, VM-entry, guest, VM-exit, the refresh of GLOBAL_CTRL, put, "
-        "with interrupts off (x86.c: vcpu_enter_guest)",
+        "each stay in the guest is load, VM-entry, guest, VM-exit, the refresh of GLOBAL_CTRL, "
+        "put, with interrupts off (x86.c: vcpu_enter_guest)",
     ),
     Assumption(
         "hw.counts",

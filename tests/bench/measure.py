@@ -29,11 +29,13 @@ class Command:
 
 @dataclass(frozen=True)
 class Sample:
-    """One run: wall and CPU time in seconds, and the peak RSS of its largest process in MB."""
+    """One run: wall and CPU time in seconds, the peak RSS of its largest process in MB, and the
+    last line that it printed."""
 
     wall: float
     cpu: float
     largest: float
+    last: str = ""
 
 
 @dataclass
@@ -58,6 +60,12 @@ class Series:
         return max(sample.largest for sample in self.samples)
 
 
+def ratios(one: Series, others: Sequence[Series]) -> list[float]:
+    """Round by round, the wall time of one command to that of the others together."""
+    rounds = zip(*(series.samples for series in (one, *others)), strict=True)
+    return [first.wall / sum(sample.wall for sample in rest) for first, *rest in rounds]
+
+
 def run_once(command: Command) -> Sample:
     """Run `command` once from start to end. Raises RunFailed."""
     with tempfile.TemporaryFile() as output:
@@ -66,9 +74,9 @@ def run_once(command: Command) -> Sample:
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - started
         process.returncode = os.waitstatus_to_exitcode(status)
-        _check(command, process.returncode, output.fileno())
+        last = _last_line(command, process.returncode, output.fileno())
     # Linux gives ru_maxrss in KiB.
-    return Sample(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e6)
+    return Sample(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e6, last)
 
 
 def peak_of_tree(command: Command) -> float:
@@ -93,7 +101,7 @@ def peak_of_tree(command: Command) -> float:
         finally:
             done.set()
             sampler.join()
-        _check(command, process.returncode, output.fileno())
+        _last_line(command, process.returncode, output.fileno())
     return peak
 
 
@@ -117,13 +125,13 @@ def _start(command: Command, output: int) -> subprocess.Popen[bytes]:
     )
 
 
-def _check(command: Command, status: int, output: int) -> None:
-    if status in command.good:
-        return
+def _last_line(command: Command, status: int, output: int) -> str:
     os.lseek(output, 0, os.SEEK_SET)
     with os.fdopen(os.dup(output), encoding="utf-8", errors="replace") as file:
-        last = file.read().strip().splitlines()[-1:]
-    raise RunFailed(f"{command.name}: exit status {status}: {''.join(last) or 'no output'}")
+        last = "".join(file.read().strip().splitlines()[-1:])
+    if status not in command.good:
+        raise RunFailed(f"{command.name}: exit status {status}: {last or 'no output'}")
+    return last
 
 
 def _tree(root: int) -> list[int]:

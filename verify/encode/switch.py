@@ -9,7 +9,7 @@ assumptions on inputs can be met.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from verify.encode import term as t
@@ -21,6 +21,7 @@ from verify.request import require_known
 from verify.target import Observation, Target
 
 STATE = "state/"
+MONITOR = "monitor."
 CONFIG = DEFINED
 Cells = dict[str, Term]
 
@@ -125,6 +126,7 @@ def build(
         if not found:
             break
         mutable |= found
+    _slice(switch)
     switch.not_understood = list(machine.not_understood_places) + switch.not_understood
     _pin(switch, config, hardware)
     return switch
@@ -235,6 +237,44 @@ def _run(
     switch.legal = [target.legal(machine)]
     switch.not_understood = not_understood
     return set()
+
+
+def _slice(switch: Switch) -> None:
+    """Drop the cells on which nothing depends that a property can speak of: hardware, expected
+    values, what the guest observes, reads, assumptions and faults."""
+    terms = [term for r in switch.relations() for term in (*r.assumes, *_guards(r.faults))]
+    for read in switch.reads.values():
+        terms += [read.enumerated, read.accepted, read.value, read.expected]
+        terms += [*read.assumes, *_guards(read.faults)]
+    for point in switch.points.values():
+        terms += [x for o in (*point.observed, *point.reachable) for x in (o.visible, o.value)]
+    kept = _cells_of(terms)
+    # The cells of the models are what properties speak of.
+    kept |= {cell for cell in switch.initial if cell in switch.target.cells(switch.program)}
+    while True:
+        ends = [r.post[c] for r in switch.relations() for c in r.post if c in kept]
+        ends += [p.cells[c] for p in switch.points.values() for c in p.cells if c in kept]
+        more = _cells_of(ends) - kept
+        if not more:
+            break
+        kept |= more
+    kept |= {cell for cell in switch.initial if cell.startswith(MONITOR)}
+    switch.initial = {c: v for c, v in switch.initial.items() if c in kept}
+    switch.cycle = _only(switch.cycle, kept)
+    switch.accesses = [_only(access, kept) for access in switch.accesses]
+
+
+def _only(relation: Relation, cells: set[str]) -> Relation:
+    return replace(relation, post={c: v for c, v in relation.post.items() if c in cells})
+
+
+def _guards(faults: Sequence[Fault]) -> list[Term]:
+    return [fault.guard for fault in faults]
+
+
+def _cells_of(terms: Iterable[Term]) -> set[str]:
+    names = (str(v.name) for v in t.free_vars(terms))
+    return {name.removeprefix(STATE) for name in names if name.startswith(STATE)}
 
 
 def _point(machine: Executor, target: Target | None = None) -> Point:

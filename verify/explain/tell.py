@@ -46,7 +46,7 @@ def _relevant(steps: Sequence[Step], violation: Violation, named: Sequence[int])
     kept = set(named)
     for i, step in enumerate(steps):
         name = short(step.register)
-        if step.register in about or f"ghost.{name}" == step.register and f"hw.{name}" in about:
+        if step.register in about or (f"ghost.{name}" == step.register and f"hw.{name}" in about):
             kept.add(i)
             if step.op == cause.EFFECT and i:
                 kept.add(i - 1)

@@ -11,14 +11,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from verify.encode import term as t
-from verify.encode.switch import CONFIG, STATE, Cells, Switch
+from verify.encode.switch import CONFIG, MONITOR, STATE, Cells, Switch
 from verify.encode.term import Term
 from verify.prove import simulate
 from verify.prove.ask import Solve
 from verify.prove.goal import Goal
 
 GHOST = "ghost."
-MONITOR = "monitor."
 
 Candidate = tuple[Term, ...]
 """Something that may be invariant, and weaker forms to try when it is not."""

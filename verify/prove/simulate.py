@@ -15,8 +15,8 @@ from verify.encode.term import Term
 from verify.prove.ask import Solve
 from verify.prove.goal import SAT, Goal
 
-MACHINES = 6
-ROUNDS = 2
+MACHINES = 4
+ROUNDS = 4
 _CONSTANT = ("config/", "init/", "setup/")
 
 
@@ -27,7 +27,7 @@ class State(dict[str, int]):
 def states(switch: Switch, solve: Solve) -> list[State]:
     """Some states of the host phase, of machines and guests that differ."""
     chance = random.Random(0)
-    context = (*switch.config, *switch.pinned)
+    context = (*switch.config, *switch.pinned, *switch.legal)
     constants = [v for v in t.free_vars(context) if not str(v.name).startswith("config/")]
     goals = [
         Goal(f"machine {i}", context, None, wishes=_wishes(switch, constants, chance, i > 0))
@@ -45,37 +45,36 @@ def states(switch: Switch, solve: Solve) -> list[State]:
 def _wishes(
     switch: Switch, constants: Sequence[Term], chance: random.Random, varied: bool
 ) -> tuple[Term, ...]:
-    usual = [
-        switch.settings[s.name].eq(t.true if s.usual else t.false)
-        if not switch.settings[s.name].width
-        else switch.settings[s.name].eq(s.usual)
-        for s in switch.target.settings
-        if s.usual is not None and not (varied and chance.random() < 0.3)
+    """A machine and guest with all registers, or with some."""
+    registers = [read.enumerated for read in switch.reads.values()]
+    usual = list(dict.fromkeys(registers))
+    if varied:
+        usual = [r if chance.random() < 0.7 else t.negate(r) for r in usual]
+    free = [
+        v.ne(0)
+        if str(v.name).startswith(STATE)
+        else v.eq(t.const(chance.getrandbits(v.width or 1), v.width))
+        for v in constants
     ]
-    free = [v.eq(t.const(chance.getrandbits(v.width or 1), v.width)) for v in constants]
     chance.shuffle(free)
     return tuple(w for w in (*usual, *free) if w.op != "const")
 
 
 def _run(switch: Switch, state: State, chance: random.Random) -> list[State]:
-    cells = list(switch.initial)
-    ends = t.evaluate([switch.initial[c] for c in cells], state)
-    state.update({STATE + c: value for c, value in zip(cells, ends, strict=True)})
-    if not all(t.evaluate(switch.legal, state)):
-        # What the hardware holds at first is not for setup to say.
-        state.update({name: 0 for name in _of_hardware(switch)})
+    for cell, value in switch.initial.items():
+        # The model has a state of the hardware, which is not for setup to say.
+        if value.op == "var" and STATE + cell in state:
+            state[str(value.name)] = state[STATE + cell]
+    ends = t.evaluate(list(switch.initial.values()), state)
+    state.update({STATE + c: v for c, v in zip(switch.initial, ends, strict=True)})
     found = [State(state)]
     for _ in range(ROUNDS):
         for relation in switch.relations():
-            after = _step(relation, state, chance)
-            if after is not None:
-                state = after
+            state = _step(relation, state, chance) or state
+            if relation is switch.cycle:
                 found.append(state)
+        found.append(state)
     return found
-
-
-def _of_hardware(switch: Switch) -> list[str]:
-    return [str(v.name) for v in t.free_vars(switch.legal) if str(v.name).startswith(STATE)]
 
 
 def _step(relation: Relation, state: State, chance: random.Random) -> State | None:
@@ -84,9 +83,11 @@ def _step(relation: Relation, state: State, chance: random.Random) -> State | No
     ends = [relation.post[c] for c in cells]
     faults = [fault.guard for fault in relation.faults]
     terms = [*relation.assumes, *faults, *ends]
+    variables = t.free_vars(terms)
+    masks = [state.get(str(v.name), 0) for v in variables if str(v.name).startswith(_CONSTANT)]
     inputs = {
-        str(v.name): chance.getrandbits(v.width or 1)
-        for v in t.free_vars(terms)
+        str(v.name): _number(v.width, masks, chance)
+        for v in variables
         if not str(v.name).startswith((STATE, *_CONSTANT))
     }
     values = t.evaluate(terms, {**state, **inputs})
@@ -96,3 +97,10 @@ def _step(relation: Relation, state: State, chance: random.Random) -> State | No
     after = State(state)
     after.update({STATE + c: v for c, v in zip(cells, values[first + len(faults) :], strict=True)})
     return after
+
+
+def _number(width: int, masks: Sequence[int], chance: random.Random) -> int:
+    """Any number, often one that fits a mask of the configuration: others are refused."""
+    value = chance.getrandbits(width or 1)
+    mask = chance.choice([*masks, 0]) if width > 1 else -1
+    return value & chance.choice((-1, mask, ~mask, ~mask))

@@ -48,8 +48,8 @@ def strip_comments(text: str) -> str:
 
 
 def is_name(text: str) -> bool:
-    """Whether a token is an identifier or keyword."""
-    first = text[0]
+    """Whether a token is an identifier or keyword; "" is none."""
+    first = text[:1]
     return first.isalpha() or first == "_"
 
 

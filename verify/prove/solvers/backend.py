@@ -9,6 +9,7 @@ from typing import Any
 
 from verify.encode.term import Term, conj, evaluate, free_vars
 from verify.prove.goal import SAT, UNKNOWN, UNSAT, Answer, Goal
+from verify.prove.solvers.slicing import Slices
 
 WISHES_SECONDS = 1.0
 """How long to look for a better model; any model will do."""
@@ -71,11 +72,12 @@ class Backend(ABC):
     def _possible(
         self, assertions: Sequence[Term], alternatives: Sequence[Term], limit: float | None
     ) -> Answer:
+        left = self._not_excluded_by_parts(assertions, alternatives, limit)
         # One by one: their disjunction takes fewer questions but twice the time.
-        natives = self.build([*assertions, *alternatives])
-        first = len(natives) - len(alternatives)
+        natives = self.build([*assertions, *left.values()])
+        first = len(natives) - len(left)
         self.start(natives[:first], limit)
-        left = dict(enumerate(natives[first:]))
+        left = dict(zip(left, natives[first:], strict=True))
         possible: set[int] = set()
         undecided: set[int] = set()
         while left:
@@ -88,6 +90,18 @@ class Backend(ABC):
                 undecided.add(i)
         status = UNKNOWN if undecided else SAT if possible else UNSAT
         return Answer(status, possible=frozenset(possible), undecided=frozenset(undecided))
+
+    def _not_excluded_by_parts(
+        self, assertions: Sequence[Term], alternatives: Sequence[Term], limit: float | None
+    ) -> dict[int, Any]:
+        """The alternatives that the assertions around them do not exclude."""
+        slices = Slices(assertions)
+        left: dict[int, Any] = {}
+        for i, term in enumerate(alternatives):
+            self.start(self.build([*slices.around(term), term]), limit)
+            if self.check() != UNSAT:
+                left[i] = term
+        return left
 
     def build(self, assertions: Sequence[Term]) -> list[Any]:
         """The solver's own terms of the bounds and of the assertions."""
