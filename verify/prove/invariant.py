@@ -16,6 +16,7 @@ from verify.encode.term import Term
 from verify.prove import simulate
 from verify.prove.ask import Solve
 from verify.prove.goal import Goal
+from verify.prove.slices import Slices, conjuncts
 
 GHOST = "ghost."
 
@@ -103,19 +104,51 @@ def infer(switch: Switch, background: Sequence[Term], solve: Solve) -> list[Term
     """
     reached = simulate.states(switch, solve)
     open_ = _weakened(candidates(switch), reached)
+    # What is shown of each candidate, and from which others.
+    shown: dict[Term, frozenset[Term]] = {}
     while True:
         kept = [chain[0] for chain in open_]
-        start = _substituted(kept, switch.initial)
-        goals = [
-            Goal("setup", (*switch.config, *switch.pinned), (), tuple(map(t.negate, start))),
-            Goal("relations", (*background, *kept), (), tuple(_broken(switch, kept))),
-        ]
-        answers = solve(goals)
-        lost = {i for goal in goals for i in answers[goal.name].not_excluded(range(len(kept)))}
+        left = [term for term in kept if not shown.get(term, _MISSING) <= set(kept)]
+        lost = _lost(switch, background, kept, left, shown, solve)
         if not lost:
             return kept
-        open_ = [chain[1:] if i in lost else chain for i, chain in enumerate(open_)]
+        open_ = [chain[1:] if chain[0] in lost else chain for chain in open_]
         open_ = _weakened([chain for chain in open_ if chain], reached)
+
+
+_MISSING = frozenset((t.false,))
+"""Not shown yet: this is no candidate."""
+
+
+def _lost(
+    switch: Switch,
+    background: Sequence[Term],
+    kept: Sequence[Term],
+    left: Sequence[Term],
+    shown: dict[Term, frozenset[Term]],
+    solve: Solve,
+) -> set[Term]:
+    """Those `left` that are not shown to hold from setup on and to be kept, with all `kept` as the
+    hypothesis; notes in `shown` of which of those the others made use."""
+    start = _substituted(left, switch.initial)
+    broken = _broken(switch, left)
+    slices = Slices((*background, *kept))
+    parts = [slices.around(term) for term in broken]
+    near = [t.conj((*part, term)) for part, term in zip(parts, broken, strict=True)]
+    goals = [
+        Goal("setup", (*switch.config, *switch.pinned), (), tuple(map(t.negate, start))),
+        Goal("near", (), (), tuple(near)),
+    ]
+    answers = solve(goals)
+    lost = set(answers["setup"].not_excluded(left))
+    far = answers["near"].not_excluded(range(len(left)))
+    whole = Goal("relations", (*background, *kept), (), tuple(broken[i] for i in far))
+    lost |= {left[i] for i in solve([whole])["relations"].not_excluded(far)}
+    owner = {part: term for term in kept for part in conjuncts(term)}
+    for i, (term, part) in enumerate(zip(left, parts, strict=True)):
+        used = kept if i in far else [owner[p] for p in part if p in owner]
+        shown[term] = frozenset(used)
+    return lost
 
 
 def _weakened(chains: Sequence[Candidate], reached: Sequence[simulate.State]) -> list[Candidate]:

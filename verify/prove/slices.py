@@ -13,6 +13,11 @@ from verify.encode.term import Term, free_vars
 Variables = frozenset[Term]
 
 
+def conjuncts(term: Term) -> tuple[Term, ...]:
+    """The parts of a conjunction of truth values; the term itself when it is none."""
+    return term.args if term.op == "and" and not term.width else (term,)
+
+
 class Slices:
     """Parts of a conjunction, by the variables that they speak of."""
 
@@ -20,7 +25,7 @@ class Slices:
         self._of: dict[Term, Variables] = {}
         self._parts: dict[Term, list[Term]] = {}
         for assertion in assertions:
-            for part in assertion.args if assertion.op == "and" else (assertion,):
+            for part in conjuncts(assertion):
                 for variable in self._variables(part):
                     self._parts.setdefault(variable, []).append(part)
 
