@@ -299,7 +299,8 @@ class Mute:
         for goal in goals:
             self.count += 1
             # What a part of the context does not exclude is asked again with all of it.
-            if answers[goal.name].status == "unsat" and goal.name not in ("near", "parts"):
+            asked = goal.alternatives != () and goal.name not in ("near", "parts")
+            if asked and answers[goal.name].status == "unsat":
                 self.excluded.append(self.count)
             if self.count == self.silent:
                 answers[goal.name] = SILENT
