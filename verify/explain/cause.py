@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from verify.ir.interp import Step
-from verify.prove.property import Violation
+from verify.prove.property import READ, Violation
 
 READS = ("RDMSR", "RDPMC")
 WRITE = "WRMSR"
@@ -86,6 +86,8 @@ def _wrong_value(
     phase = next((s.phase for s in reversed(steps) if _phase(s) == "load"), "")
     loads = [i for i in touching if steps[i].phase == phase and steps[i].op == WRITE]
     if not loads:
+        if violation.phase == READ:
+            return _answered(steps, name)
         return _not_loaded(steps, register, touching)
     last = loads[-1]
     after = [
@@ -99,6 +101,17 @@ def _wrong_value(
     if violation.pair is not None and steps[last].after != expected:
         return Reason(f"{_place(steps[last])} writes a value of {name} that it should not", (last,))
     return _saved_wrong(steps, register, last)
+
+
+def _answered(steps: Sequence[Step], name: str) -> Reason:
+    """No hardware is involved: the kernel itself mixes values up."""
+    text = f"KVM answers a read of {name} with another value than "
+    accepted = [
+        i for i, s in enumerate(steps) if s.register == f"ghost.{name}" and s.before != s.after
+    ]
+    if accepted:
+        return Reason(text + "the one that it accepted", (accepted[-1],))
+    return Reason(text + "the guest left", ())
 
 
 def _not_loaded(steps: Sequence[Step], register: str, touching: Sequence[int]) -> Reason:
