@@ -26,6 +26,9 @@ from verify.prove.property import (
 )
 from verify.target import Observation, Register, Target
 
+GUEST = ("guest/", "reguest/")
+"""The phases in which the guest runs."""
+
 
 def _base(name: str) -> str:
     """The name of a variable without the marks of its step and vCPU."""
@@ -38,22 +41,22 @@ def _is_public(name: str) -> bool:
 
 def _made_undefined(base: str) -> bool:
     """Hardware left this value undefined, and not by the guest's own doing."""
-    return "undefined/" in base and not base.startswith("guest/")
+    return "undefined/" in base and not base.startswith(GUEST)
 
 
 def _counted(base: str) -> bool:
     """What a counter counted while the kernel's code ran."""
-    return "/advance/" in base or base.endswith("/overflow")
+    return not base.startswith(GUEST) and ("/advance/" in base or base.endswith("/overflow"))
 
 
 def host_secret(prefixes: tuple[str, ...]) -> Pairing:
     """The hardware's content when the switch begins, and what the host does, is secret; the
     guest's inputs are not."""
-    cells = tuple(STATE + p for p in prefixes)
+    cells = tuple(start + p for p in prefixes for start in (STATE, "init/"))
 
     def secret(name: str) -> bool:
         base = _base(name)
-        if base.startswith("guest/"):
+        if base.startswith(GUEST):
             return False
         return base.startswith((*cells, "host/")) or "undefined/" in base or _counted(base)
 

@@ -2,6 +2,7 @@
 
 import difflib
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -181,11 +182,21 @@ def test_failed_hunks_are_named_with_their_scope() -> None:
 
 
 def test_nothing_applies() -> None:
-    with pytest.raises(
-        BadInput, match=r"nothing of the patch applies to mem .*x\.c:21: "
-    ) as caught:
-        run(TextTree(lamp=LAMP), diff(LAMP, LAMP + "int y;\n", "x.c"))
+    text = diff(LAMP, LAMP + "int y;\n", "x.c")
+    wrong = r"input: nothing of it applies to mem .*x\.c:21: "
+    with pytest.raises(BadInput, match=wrong) as caught:
+        run(TextTree(lamp=LAMP), text)
     assert "\n" not in str(caught.value)
+
+
+def test_nothing_of_one_source_applies() -> None:
+    good = replace(patch(diff(LAMP, LAMP + "int y;\n")), source="good.diff")
+    bad = replace(patch(diff(LAMP, LAMP + "int y;\n", "x.c")), source="bad.diff")
+    with pytest.raises(BadInput, match=r"^bad\.diff: nothing of it applies"):
+        apply(TextTree(lamp=LAMP), [good, bad])
+    # Of a series, one patch may be for files that are not there.
+    _, reports = apply(TextTree(lamp=LAMP), [good, replace(bad, source="good.diff")])
+    assert [(report.applied, len(report.failed)) for report in reports] == [(1, 0), (0, 1)]
 
 
 def test_no_patches() -> None:

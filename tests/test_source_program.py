@@ -565,7 +565,9 @@ def test_no_text_breaks_the_front_end(edits: list[tuple[str, int, int]]) -> None
 
 def test_a_range_that_ends_in_parentheses_breaks_nothing() -> None:
     found = built("int f(int n) { switch (n) { case (1 ... 2): return 1; } return 0; }")
-    assert "not modelled" in function_text(found.function("f"))
+    function = found.function("f")
+    assert function is not None
+    assert "not modelled" in function_text(function)
 
 
 # Records --------------------------------------------------------------------------------------

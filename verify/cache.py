@@ -6,6 +6,7 @@ be used is no error: the work is then done.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import sqlite3
@@ -18,18 +19,18 @@ import proofs
 import verify
 
 _KEPT = 500
-_SOLVERS = ("bitwuzla", "cvc5", "z3-solver", "pysmt")
+_PACKAGES = ("bitwuzla", "cvc5", "pysmt", "tree-sitter", "tree-sitter-c", "z3-solver")
 
 
 def digest(parts: Iterable[str]) -> str:
-    """The key of a run: this tool, its solvers, and everything in `parts`."""
+    """The key of a run: this tool, its solvers and parser, and everything in `parts`."""
     state = hashlib.sha256()
     for package in (verify, models, proofs):
         root = Path(str(package.__file__)).parent
         for path in sorted(p for p in root.rglob("*") if p.suffix in (".py", ".h")):
             _add(state, path.relative_to(root).as_posix().encode())
             _add(state, path.read_bytes())
-    for part in (*(f"{name} {metadata.version(name)}" for name in _SOLVERS), *parts):
+    for part in (*(f"{name} {metadata.version(name)}" for name in _PACKAGES), *parts):
         _add(state, part.encode("utf-8", "surrogatepass"))
     return state.hexdigest()
 
@@ -66,7 +67,7 @@ def find(key: str) -> str | None:
 
 
 def keep(key: str, report: str) -> None:
-    """Keep a report; the oldest go when there are many."""
+    """Keep a report; the oldest go when there are many. A file that is no database is removed."""
     try:
         connection = _open()
         try:
@@ -78,5 +79,10 @@ def keep(key: str, report: str) -> None:
                 )
         finally:
             connection.close()
-    except (sqlite3.Error, OSError, RuntimeError):
+    except sqlite3.OperationalError:  # locked, or not writable
+        return
+    except sqlite3.DatabaseError:
+        with contextlib.suppress(OSError):
+            _path().unlink()
+    except (OSError, RuntimeError):
         return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,13 +10,14 @@ from pathlib import Path
 import models.reference
 import models.targets
 from proofs import catalogue, order
-from verify import cache
+from verify import cache, unapplied
 from verify.encode.switch import Switch, build
 from verify.errors import BadInput, InternalError
 from verify.explain import tell
 from verify.explain.replay import replay
 from verify.ir.program import Program
-from verify.prove.goal import Answer, Goal
+from verify.prove.ask import Solve
+from verify.prove.goal import UNSAT, Answer, Goal
 from verify.prove.judge import Judge, Judgement
 from verify.prove.process import solve_all
 from verify.prove.property import Property
@@ -25,14 +25,12 @@ from verify.report import json
 from verify.request import Request, require_known, select
 from verify.result import (
     UNKNOWN,
-    FailedHunk,
     Input,
     NotUnderstood,
-    PatchSummary,
     Report,
     Result,
 )
-from verify.source.mail import order_series, read_input, split_messages
+from verify.source.mail import name_of, order_series, read_input, split_messages
 from verify.source.overlay import PatchReport, apply
 from verify.source.patch import parse_patch
 from verify.source.program import CProgram
@@ -57,13 +55,22 @@ def check_tree(tree: Tree, patches: Sequence[PatchReport], request: Request) -> 
     began = time.monotonic()
     target = find_target(request.target)
     key = _key(tree, patches, target, request) if request.cache else ""
-    known = cache.find(key) if key else None
+    known = _known(key) if key else None
     if known is not None:
-        return replace(json.parse(known), seconds=time.monotonic() - began)
+        return replace(known, seconds=time.monotonic() - began)
     report = _check(tree, patches, target, request, began)
     if key and not report.count(UNKNOWN):
         cache.keep(key, json.render(report))
     return report
+
+
+def _known(key: str) -> Report | None:
+    """The earlier report of this key, if there is one that can be read."""
+    text = cache.find(key)
+    try:
+        return None if text is None else json.parse(text)
+    except (KeyError, TypeError, ValueError, InternalError):
+        return None
 
 
 def _key(tree: Tree, patches: Sequence[PatchReport], target: Target, request: Request) -> str:
@@ -86,42 +93,17 @@ def _check(
         request.hardware,
     )
     properties = _selected(catalogue.properties(switch), request.properties)
-
-    def solve(goals: Sequence[Goal]) -> Mapping[str, Answer]:
-        found = solve_all(goals, jobs=request.jobs, timeout=request.timeout)
-        answers = {goal.name: answer for goal, answer in found}
-        if len(answers) != len(goals):
-            raise InternalError("two goals share a name")
-        return answers
-
     names = tuple(p.name for p in properties)
-    touching = {
-        (p.subject, h.file, h.line): _touches(h.file, h.scope, switch, program, tree)
-        for p in patches
-        for h in p.failed
-    }
-    blocked = next((f"{f}:{n}" for (_, f, n), hit in touching.items() if hit), "")
-    results = [
-        _result(judgement, switch, program, tree, blocked)
-        for judgement in Judge(switch, solve).judge(properties)
-    ]
-    summaries = tuple(
-        PatchSummary(
-            p.subject,
-            p.message_id,
-            p.applied,
-            tuple(
-                FailedHunk(
-                    h.file,
-                    h.line,
-                    h.reason,
-                    names if touching[p.subject, h.file, h.line] else (),
-                )
-                for h in p.failed
-            ),
-        )
-        for p in patches
-    )
+    summaries = [unapplied.summary(patch, names, switch, program, tree) for patch in patches]
+    blocked = next((f"{h.file}:{h.line}" for p in summaries for h in p.failed if h.affects), "")
+    solve = _solver(request)
+    _require_machine(switch, request, solve)
+    if blocked:
+        reason = f"depends on the hunk {blocked}, which did not apply"
+        results = [Result(p.name, p.family, UNKNOWN, reason) for p in properties]
+    else:
+        judged = Judge(switch, solve).judge(properties)
+        results = [_result(judgement, switch, program, tree) for judgement in judged]
     return Report(
         input=Input(
             kernel=str(request.kernel) if request.kernel else None,
@@ -130,12 +112,47 @@ def _check(
             defines=dict(request.defines),
             config=dict(request.config),
             hardware=dict(request.hardware),
-            patches=summaries,
+            patches=tuple(summaries),
         ),
         assumptions=tuple(target.assumptions),
         not_understood=_not_understood(switch, properties),
         results=tuple(results),
         seconds=time.monotonic() - began,
+    )
+
+
+def _solver(request: Request) -> Solve:
+    def solve(goals: Sequence[Goal]) -> Mapping[str, Answer]:
+        found = solve_all(goals, jobs=request.jobs, timeout=request.timeout)
+        answers = {goal.name: answer for goal, answer in found}
+        if len(answers) != len(goals):
+            raise InternalError("two goals share a name")
+        return answers
+
+    return solve
+
+
+def _require_machine(switch: Switch, request: Request, solve: Solve) -> None:
+    """BadInput when no machine has what the user fixed: every proof would be of nothing."""
+    given = [f"--config {name}={value}" for name, value in request.config.items()]
+    given += [f"--hardware {name}={value}" for name, value in request.hardware.items()]
+    fixed = dict(zip(given, switch.pinned, strict=True))
+
+    def excluded(names: Sequence[str]) -> bool:
+        goal = Goal("machine", (*switch.config, *(fixed[name] for name in names)))
+        return solve([goal])[goal.name].status == UNSAT
+
+    if not given or not excluded(given):
+        return
+    for name in list(given):
+        rest = [other for other in given if other != name]
+        if excluded(rest):
+            given = rest
+    if not given:
+        raise BadInput("the tree allows no configuration at all; see --define and --patch")
+    raise BadInput(
+        f"{' '.join(given)}: with this kernel no machine and guest can be like this;"
+        " change or drop one"
     )
 
 
@@ -165,7 +182,7 @@ def find_target(name: str) -> Target:
 
 
 def _patched(tree: Tree, sources: Sequence[str]) -> tuple[Tree, list[PatchReport]]:
-    messages = [m for s in sources for m in split_messages(read_input(s), s)]
+    messages = [m for s in sources for m in split_messages(read_input(s), name_of(s))]
     if not messages:
         return tree, []
     return apply(tree, [parse_patch(m) for m in order_series(messages)])
@@ -178,6 +195,12 @@ def _program(tree: Tree, target: Target, defines: Mapping[str, str]) -> Program:
             if plain.constant(name) is None:
                 raise BadInput(f"--define {name}: the tree has no such constant")
     program = CProgram(tree, target.dialect(defines))
+    missing = [name for name in target.functions if program.function(name) is None]
+    if missing:
+        raise BadInput(
+            f"{tree.root} ({tree.version}): no function {', '.join(missing[:3])} that can be read;"
+            f" give a kernel tree that has what {target.name} checks"
+        )
     return program
 
 
@@ -186,24 +209,7 @@ def _selected(properties: list[Property], globs: Sequence[str]) -> list[Property
     return [p for p in properties if p.name in chosen]
 
 
-def _touches(file: str, scope: Sequence[str], switch: Switch, program: Program, tree: Tree) -> bool:
-    """Could a hunk that did not apply have changed what was checked?"""
-    used = program.sources()
-    if not scope:
-        return any(f == file for f, _, _ in used)
-    if any(name in switch.functions for name in scope):
-        return True
-    words = re.compile(r"\b(" + "|".join(map(re.escape, scope)) + r")\b")
-    for path, first, last in used:
-        lines = (tree.read(path) or "").split("\n")[first - 1 : last]
-        if any(words.search(line) for line in lines):
-            return True
-    return False
-
-
-def _result(
-    judgement: Judgement, switch: Switch, program: Program, tree: Tree, blocked: str
-) -> Result:
+def _result(judgement: Judgement, switch: Switch, program: Program, tree: Tree) -> Result:
     prop, verdict, reason, trace = judgement.prop, judgement.verdict, judgement.reason, None
     if judgement.scenario is not None:
         target = switch.target
@@ -211,16 +217,13 @@ def _result(
         shown = replay(target, program, judgement.scenario, judgement.model, watch, cells)
         if shown.reproduced:
             trace = tell.trace(shown, judgement.scenario.violation, program, tree)
-            reason = _ends_wrong(judgement.consequences)
+            reason = tell.end_state(judgement.consequences, target.parameters)
         elif shown.reproduced is None:
             verdict = "unknown"
             reason = f"the counterexample passes through what is not modelled: {shown.reason}"
         else:
             verdict = "unknown"
             reason = "internal error: the counterexample does not replay"
-    if blocked and verdict != "unknown":
-        verdict, trace = "unknown", None
-        reason = f"depends on the hunk {blocked}, which did not apply"
     return Result(
         property=prop.name,
         family=prop.family,
@@ -231,19 +234,6 @@ def _result(
         certificate=None,
         trace=trace,
     )
-
-
-def _ends_wrong(consequences: Mapping[str, Mapping[str, str]]) -> str:
-    """Under which hardware a broken rule leads to a wrong end state."""
-    texts = []
-    for name, values in consequences.items():
-        wrong = [v for v, verdict in values.items() if verdict == "wrong"]
-        if wrong and len(wrong) < len(values):
-            texts.append(f"the end state is wrong only under {name}={' or '.join(wrong)}")
-    if consequences and not texts:
-        every = all(v == "wrong" for values in consequences.values() for v in values.values())
-        return "the end state is wrong" if every else "the end state is right all the same"
-    return "; ".join(texts)
 
 
 def _not_understood(switch: Switch, properties: Sequence[Property]) -> tuple[NotUnderstood, ...]:

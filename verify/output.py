@@ -26,10 +26,10 @@ def refuse(path: Path, kernel: Path | None) -> None:
             raise BadInput(f"{where}: not a plain file; leave the option out and redirect instead")
         if not real.parent.is_dir():
             raise BadInput(f"{where}: no such folder: {path.parent}")
-        if not os.access(real.parent, os.W_OK | os.X_OK):
-            raise BadInput(f"{where}: the folder cannot be written to")
+        # Permissions do not tell: the file system may be read-only.
+        tempfile.TemporaryFile(dir=real.parent).close()
     except (OSError, RuntimeError, ValueError) as error:  # a loop of links, a NUL
-        raise BadInput(f"{where}: cannot be used: {_why(error)}") from None
+        raise BadInput(f"{where}: cannot be written: {_why(error)}") from None
 
 
 def write(path: Path, text: str) -> None:

@@ -99,8 +99,9 @@ class Assumption:
 class Target:
     """One switch. Phases run in this order: host, load, enter, guest, leave, put.
 
-    `setup` builds a vCPU after creation, CPUID configuration and reset from inputs; it leaves
-    every kernel cell that the phases read defined. `host`: what the host may do to hardware
+    `required`: files, and `functions`: what the models call, without which a tree is none for this
+    target. `setup` builds a vCPU after creation, CPUID configuration and reset from inputs; it
+    leaves every kernel cell that the phases read defined. `host`: what the host may do to hardware
     while the vCPU is put. `load`, `leave` and `put` run the kernel's functions. `enter` and
     `guest` are hardware and guest; `guest` may do any number of steps at once. `capture` updates
     the ghosts of switched registers from hardware right after the guest ran.
@@ -112,12 +113,15 @@ class Target:
     widths); it must be kept by every phase and holds initially.
     `counting(m)`: (register copy, flag, why) for all that can count: it counts now. `counters`:
     the cells of registers that must be quiet while they are accessed.
-    `platform(input)`: this input of setup is the same for all vCPUs of a machine.
+    `platform(input)`: this input of setup is the same for all vCPUs of a machine. `transient`:
+    kernel objects that no vCPU owns and that every cycle sets before it uses them. `replaced`:
+    functions of the kernel that the model stands for, besides those with contracts.
     """
 
     name: str
     title: str
     required: tuple[str, ...]
+    functions: tuple[str, ...]
     dialect: Callable[[Mapping[str, str]], Dialect]
     objects: Mapping[str, str]
     cells: Callable[[Program], Mapping[str, int]]
@@ -143,5 +147,7 @@ class Target:
     counters: Callable[[Program], Sequence[str]]
     entered: Callable[[Mapping[str, Any]], Any]
     platform: Callable[[str], bool]
+    transient: tuple[str, ...]
+    replaced: tuple[str, ...]
     orderings: Sequence[Ordering]
     assumptions: Sequence[Assumption] = field(default_factory=tuple)

@@ -27,6 +27,11 @@ ASSUMPTIONS = (
         "kvm_get_msr_common), only while the vCPU is put",
     ),
     Assumption(
+        "emulated.rdpmc",
+        "an RDPMC that KVM answers, and events that it counts for instructions that it emulates, "
+        "are not looked at (kvm_pmu_rdpmc, kvm_pmu_trigger_event)",
+    ),
+    Assumption(
         "emulated.perf-metrics-values",
         "PERF_METRICS is only set to values that the CPU's register can hold",
     ),

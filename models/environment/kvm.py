@@ -35,7 +35,7 @@ ASSUMPTIONS = (
     ),
     Assumption(
         "kvm.configured-before-run",
-        "CPUID and PERF_CAPABILITIES are set before the vCPU first runs and stay "
+        "CPUID and PERF_CAPABILITIES are set once, before the vCPU first runs, and stay "
         "(cpuid.c: kvm_set_cpuid, kvm_can_set_cpuid_and_feature_msrs)",
     ),
     Assumption(

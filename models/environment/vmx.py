@@ -26,6 +26,7 @@ ASSUMPTIONS = (
         "(vmx.c: vmx_set_intercept_for_msr)",
     ),
     Assumption("vmx.msr-bitmap", "the CPU has MSR bitmaps, and KVM uses them"),
+    Assumption("vmx.no-nested", "the vCPU runs no nested guest"),
 )
 
 READ, WRITE = 1, 2  # MSR_TYPE_R, MSR_TYPE_W
@@ -69,13 +70,17 @@ def _intercept(m: Machine, call: CallSite) -> None:
     """vmx_set_intercept_for_msr: the filter of userspace may keep an access intercepted."""
     number, kind, on = call.args
     constant = known(number)
+    other = m.flag(True)
     for candidate in _numbers(m):
         if constant is not None and constant != candidate:
             continue
+        other = other & number.ne(candidate)
         for bit, access in ((READ, "R"), (WRITE, "W")):
             denied = m.fresh(f"filter/{access}{candidate:#x}", 0)
             with m.when(number.eq(candidate) & (kind & bit).nonzero()):
                 m.set(msr.bitmap(access, candidate), on.nonzero() | denied)
+    with m.when(other & ~on.nonzero()):
+        m.not_understood("interception", "an MSR outside of the model is left to the guest")
 
 
 def _intercepted(m: Machine, call: CallSite) -> Any:

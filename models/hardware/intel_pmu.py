@@ -272,6 +272,11 @@ def _store(m: Machine, cell: str, ok: Any, value: Any, raw: Any, note: str = "")
         m.emit("#GP", cell, before, raw, f"WRMSR faults{', ' + note if note else ''}")
 
 
+def _version(m: Machine, least: int) -> Any:
+    """The CPU's PMU has at least this version."""
+    return ~m.get("config.host_version").ult(least)
+
+
 def _fits(m: Machine, cell: str, value: Any) -> Any:
     return (value & ~limit(m, cell)).eq(0)
 
@@ -293,16 +298,20 @@ def _write(m: Machine, access: str, kind: str, index: int, value: Any) -> None:
     elif kind == "FIXED_CTR_CTRL":
         fixed = [fixed_ctr(i) for i in range(size(m, "fixed"))]
         advance(m, access, *fixed, PERF_METRICS)
-        _store(m, FIXED_CTR_CTRL, m.flag(True), value, value)
+        _store(m, FIXED_CTR_CTRL, _version(m, 2), value, value)
     elif kind == "GLOBAL_CTRL":
         advance_all(m, access)
-        _store(m, GLOBAL_CTRL, _fits(m, GLOBAL_CTRL, value), value, value)
+        ok = _version(m, 2) & _fits(m, GLOBAL_CTRL, value)
+        _store(m, GLOBAL_CTRL, ok, value, value)
     elif kind in ("STATUS_RESET", "STATUS_SET"):
         _overflow(m, access)
         status = m.get(GLOBAL_STATUS)
         after = status & ~value if kind == "STATUS_RESET" else status | value
         note = f"GLOBAL_{kind}"
-        _store(m, GLOBAL_STATUS, _fits(m, GLOBAL_STATUS, value), after, value, note)
+        # Bits can be set from version 4 on (H8).
+        least = 2 if kind == "STATUS_RESET" else 4
+        ok = _version(m, least) & _fits(m, GLOBAL_STATUS, value)
+        _store(m, GLOBAL_STATUS, ok, after, value, note)
     elif kind == "PERF_METRICS":
         ignored = m.get("param.metrics_reserved").eq(METRICS_RESERVED.index("ignore"))
         ok = has_metrics(m) & (ignored | _fits(m, PERF_METRICS, value))

@@ -77,12 +77,13 @@ def _dialect(defines: Mapping[str, str]) -> Dialect:
 
 
 def _handled(program: Program) -> tuple[int, int]:
-    """Counters of each kind that KVM handles. BadInput for a tree that does not say."""
+    """Counters of each kind that KVM handles. BadInput for a tree in which that is no number."""
     names = ("KVM_MAX_NR_INTEL_GP_COUNTERS", "KVM_MAX_NR_INTEL_FIXED_COUNTERS")
     found = [program.constant(name) for name in names]
     for name, value in zip(names, found, strict=True):
         if value is None or not 0 < value <= 32:
-            raise BadInput(f"{name}: is {value} in this tree; it must be a constant from 1 to 32")
+            found_as = "no constant" if value is None else value
+            raise BadInput(f"{name}: is {found_as} here; it must be a number from 1 to 32")
     return found[0] or 0, found[1] or 0
 
 
@@ -324,6 +325,7 @@ def _setup(program: Program, m: Machine) -> None:
     m.set("config.size_gp", m.const(gp, 8))
     m.set("config.size_fixed", m.const(fixed, 8))
     pmu.limits(m)
+    m.assume(pmu.legal(m))
     for number in msr.table(gp, fixed):
         for access in ("R", "W"):
             m.set(msr.bitmap(access, number), m.flag(True))
@@ -376,8 +378,9 @@ def _put(m: Machine) -> None:
 def _copies(program: Program) -> list[tuple[str, str]]:
     """KVM's copies of the registers: (cell with the value that the guest must find, field)."""
     gp, fixed = _handled(program)
-    fields = [("GLOBAL_CTRL", "global_ctrl"), ("GLOBAL_STATUS", "global_status")]
-    fields += [("FIXED_CTR_CTRL", "fixed_ctr_ctrl"), ("PERF_METRICS", "perf_metrics")]
+    # Not GLOBAL_CTRL: to set its copy is what the refresh is for, and judged by the next entry.
+    fields = [("GLOBAL_STATUS", "global_status"), ("FIXED_CTR_CTRL", "fixed_ctr_ctrl")]
+    fields += [("PERF_METRICS", "perf_metrics")]
     found = [(ghost(kind), name) for kind, name in fields]
     for i in range(gp):
         found.append((ghost("PMC", i), f"gp_counters[{i}].counter"))
@@ -432,6 +435,20 @@ _MUTABLE = re.compile(
 )
 
 
+REPLACED = (
+    "vcpu_enter_guest",
+    "vmx_vcpu_run",
+    "__vmx_vcpu_run",
+    "vmx_vcpu_enter_exit",
+    "vmx_exit_handlers_fastpath",
+    "vmx_recalc_intercepts",
+    "vmx_recalc_msr_intercepts",
+    "vmx_hardware_setup",
+    "init_vmcs",
+    "vmx_set_intercept_for_msr",
+    "kvm_pmu_ops_update",
+)
+
 ASSUMPTIONS = (
     Assumption(
         "frame.order",
@@ -449,6 +466,7 @@ ASSUMPTIONS = (
         "PERF_METRICS, GLOBAL_STATUS and GLOBAL_CTRL; selectors and FIXED_CTR_CTRL that perf used "
         "are 0 again when it has scheduled its events out",
     ),
+    Assumption("build", "the kernel is built with " + ", ".join(CONFIG) + ", other options off"),
     *kvm.ASSUMPTIONS,
     *vmx_kernel.ASSUMPTIONS,
     *emulated.ASSUMPTIONS,
@@ -459,6 +477,22 @@ TARGET = Target(
     name="mediated-pmu-intel",
     title="KVM's mediated vPMU on Intel: kvm_mediated_pmu_load() and kvm_mediated_pmu_put()",
     required=("arch/x86/kvm/pmu.c", "arch/x86/kvm/vmx/pmu_intel.c", "arch/x86/kvm/vmx/vmx.c"),
+    functions=(
+        "kvm_mediated_pmu_load",
+        "kvm_mediated_pmu_put",
+        "kvm_init_pmu_capability",
+        "kvm_pmu_init",
+        "kvm_pmu_refresh",
+        "kvm_pmu_is_valid_msr",
+        "kvm_pmu_get_msr",
+        "kvm_pmu_set_msr",
+        "kvm_pmu_handle_event",
+        "vmx_get_perf_capabilities",
+        "vmx_set_constant_host_state",
+        "vmx_recalc_pmu_msr_intercepts",
+        "vmx_recalc_instruction_intercepts",
+        "vmx_refresh_guest_perf_global_control",
+    ),
     dialect=_dialect,
     objects={"vmx": "struct vcpu_vmx", MSR_DATA: "struct msr_data"},
     cells=_cells,
@@ -484,6 +518,8 @@ TARGET = Target(
     counters=lambda program: (*pmu.counter_cells(*_sizes(program)), pmu.PERF_METRICS),
     entered=_entered,
     platform=_of_platform,
+    transient=("guest_lvtpc_loaded",),
+    replaced=REPLACED,
     orderings=(
         Ordering(
             "order.fixed3-metrics.load",

@@ -31,6 +31,7 @@ from tests.bench.measure import (
 from tests.bench.stages import IMPORT, OTHER, STAGES, WAITING
 from tests.kernels.apt import FetchError
 from tests.kernels.fetch import fetch, tree_path
+from verify import cache
 
 ROUNDS = 5
 STAGE_ROUNDS = 3
@@ -43,6 +44,7 @@ _RAW = "raw solver"
 _SOME = "msrproof restore.* + leak.guest-guest"
 _ALL = "msrproof all"
 _WARM = "msrproof all, warm cache"
+_ENDS = "start and end of the process"
 _SOME_ONLY = ["--property", "restore.*", "--property", "leak.guest-guest"]
 # A refuted or an unknown property is an answer too; bad input and a crash are not.
 _ANSWERED = frozenset({0, 1, 2})
@@ -70,10 +72,10 @@ def check_words(kernel: Path) -> list[str]:
     return ["check", "--kernel", str(kernel), *define, "--patch", str(_SEED)]
 
 
-def msrproof_commands(check: Sequence[str], cache: Path) -> list[Command]:
+def msrproof_commands(check: Sequence[str], home: Path) -> list[Command]:
     """The tool on some properties and all, from nothing, and on all with a cache."""
     words = [str(Path(sys.executable).with_name("msrproof")), *check]
-    environment = {**os.environ, "XDG_CACHE_HOME": str(cache)}
+    environment = {**os.environ, "XDG_CACHE_HOME": str(home)}
     return [
         Command(_SOME, [*words, *_SOME_ONLY, "--no-cache"], environment, _ANSWERED),
         Command(_ALL, [*words, "--no-cache"], environment, _ANSWERED),
@@ -106,7 +108,7 @@ def report(results: Mapping[str, Series], peaks: Mapping[str, float]) -> str:
     ]
     lines += [
         f"{name:38} {series.wall:7.2f} {series.cpu:7.2f} {series.largest:5.0f} "
-        f"{peaks[name]:7.0f}  {series.samples[-1].last}"
+        f"{peaks[name]:7.0f}  {series.samples[-1].last.partition(' in ')[0]}"
         for name, series in results.items()
     ]
     lines += ["MB: largest single process; MB, all: all processes at one moment (asked: < 500)", ""]
@@ -138,9 +140,6 @@ def stage_report(results: Mapping[str, Series]) -> str:
         untimed = json.loads(series.samples[0].last)["missing"]
         lines += [f"  not there to be timed: {place}" for place in untimed]
     return "\n".join(lines)
-
-
-_ENDS = "start and end of the process"
 
 
 def _stages(samples: Sequence[Sample]) -> dict[str, float]:
@@ -180,7 +179,11 @@ def _measure(folder: Path, rounds: int, no_cbmc: bool) -> None:
     try:
         if no_cbmc:
             raise FetchError("--no-cbmc")
-        yardstick = cbmc_commands(cbmc())
+        program = cbmc()
+        yardstick = cbmc_commands(program)
+        version = [*program.command, "--version"]
+        said = run_once(Command("cbmc", version, program.environment, frozenset({0}))).last
+        print(f"bench: the yardstick is CBMC {said}")
     except (FetchError, OSError) as error:
         print(
             f"bench: no CBMC ({error}); the yardstick is the time of a solver alone on the "
@@ -190,14 +193,18 @@ def _measure(folder: Path, rounds: int, no_cbmc: bool) -> None:
     commands = [*yardstick, *msrproof_commands(check, folder)]
     cores = len(os.sched_getaffinity(0))
     print(f"bench: {rounds} rounds, {cores} core(s), load before {os.getloadavg()[0]:.1f}")
-    print(*(f"  {command.name}: {shlex.join(command.words)}" for command in commands), sep="\n")
+    for command in commands:
+        print(f"  {command.name}: {shlex.join(command.words)}", flush=True)
+    tool = cache.digest(())
     run_once(commands[-1])  # fills the cache
     results = interleaved(commands, rounds)
     peaks = {command.name: peak_of_tree(command) for command in commands}
     print(f"\n{report(results, peaks)}\n")
     stages = interleaved(stage_commands(check), min(rounds, STAGE_ROUNDS))
     print(f"where the time goes (median of {min(rounds, STAGE_ROUNDS)}, one process, cold)")
-    print(stage_report(stages), flush=True)
+    print(stage_report(stages))
+    if cache.digest(()) != tool:
+        print("bench: the tool was changed meanwhile: these figures are of no one version of it")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from verify.explain import cause
 from verify.explain.cause import short
@@ -13,6 +13,7 @@ from verify.prove.property import READ, Violation
 from verify.result import Cause, Trace, TraceStep
 from verify.result import Violation as Shown
 from verify.source.tree import Tree
+from verify.target import Parameter
 
 
 def trace(replayed: Replay, violation: Violation, program: Program, tree: Tree) -> Trace:
@@ -36,6 +37,28 @@ def trace(replayed: Replay, violation: Violation, program: Program, tree: Tree) 
         cause=Cause(text=reason.text, steps=tuple(position[i] for i in reason.steps)),
         replayed=True,
     )
+
+
+def end_state(
+    consequences: Mapping[str, Mapping[str, str]], parameters: Sequence[Parameter]
+) -> str:
+    """Under which hardware a broken rule leads to a wrong end state: by parameter and value it is
+    "wrong", "right" or "unknown"; nothing where nobody asked."""
+    ends = {end for by in consequences.values() for end in by.values()}
+    if not ends:
+        return ""
+    if len(ends) == 1:
+        return {
+            "wrong": "the end state is wrong",
+            "right": "the end state is right all the same",
+        }.get(ends.pop(), "whether the end state is wrong is not known")
+    texts = []
+    for parameter in parameters:
+        by = consequences.get(parameter.name, {})
+        if set(by.values()) == {"wrong", "right"}:
+            wrong = " or ".join(v for v in parameter.values if by[v] == "wrong")
+            texts.append(f"the end state is wrong only under {parameter.name}={wrong}")
+    return "; ".join(texts) or "whether the end state is wrong is not known for all hardware"
 
 
 def _relevant(steps: Sequence[Step], violation: Violation, named: Sequence[int]) -> list[int]:

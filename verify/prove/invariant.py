@@ -102,7 +102,7 @@ def infer(switch: Switch, background: Sequence[Term], solve: Solve) -> list[Term
     `background`: what holds of configuration and hardware at the host phase anyway. A candidate
     of which a solver does not answer is dropped: the result is inductive in any case.
     """
-    reached = simulate.states(switch, solve)
+    reached = simulate.states(switch, background, solve)
     open_ = _weakened(candidates(switch), reached)
     # What is shown of each candidate, and from which others.
     shown: dict[Term, frozenset[Term]] = {}

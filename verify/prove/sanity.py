@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 from verify.encode import term as t
 from verify.encode.execute import Fault
-from verify.encode.switch import STATE, Relation, Switch
+from verify.encode.objects import root
+from verify.encode.switch import MONITOR, STATE, Relation, Switch
 from verify.encode.term import Term
 from verify.prove.ask import Question
 from verify.prove.goal import UNSAT, Answer
@@ -46,7 +47,14 @@ def questions(switch: Switch, holding: Sequence[Term]) -> list[Question]:
 
 def shape(switch: Switch) -> str:
     """Why the relations are not of the form that proofs count on, or nothing: emulated accesses
-    leave what everyone can see alone."""
+    leave what everyone can see alone, and what a vCPU changes else is its own."""
+    target = switch.target
+    own = {*target.cells(switch.program), *target.transient}
+    for relation in switch.relations():
+        for cell in relation.post:
+            if cell not in own and not cell.startswith(MONITOR):
+                if root(cell) not in target.objects:
+                    return f"{cell}, which {relation.name} changes, is shared between vCPUs"
     for access in switch.accesses:
         seen = [c for c in access.post if c.startswith(switch.target.host_visible)]
         if seen:

@@ -26,13 +26,13 @@ class State(dict[str, int]):
     """Values by name of the variables: constants of the configuration and state cells."""
 
 
-def states(switch: Switch, solve: Solve) -> list[State]:
-    """Some states of the host phase, of machines and guests that differ."""
+def states(switch: Switch, background: Sequence[Term], solve: Solve) -> list[State]:
+    """Some states of the host phase, of machines and guests that differ, for which the background
+    holds."""
     chance = random.Random(0)
-    context = (*switch.config, *switch.pinned, *switch.legal)
-    constants = [v for v in t.free_vars(context) if not str(v.name).startswith("config/")]
+    constants = [v for v in t.free_vars(background) if not str(v.name).startswith("config/")]
     goals = [
-        Goal(f"machine {i}", context, None, wishes=_wishes(switch, constants, chance, i > 0))
+        Goal(f"machine {i}", tuple(background), None, wishes=_wishes(switch, constants, chance, i > 0))
         for i in range(MACHINES)
     ]
     answers = solve(goals)

@@ -21,7 +21,6 @@ from verify.result import (
     Input,
     Report,
     Result,
-    Trace,
     TraceStep,
 )
 
@@ -33,13 +32,12 @@ MIN_WIDTH = 40
 
 def render(report: Report, width: int = 80, colour: bool = False) -> str:
     """The report as text of at most `width` columns (single words may be longer)."""
-    out = _Page(max(width, MIN_WIDTH), colour)
+    out = _Page(width, colour)
     _heading(out, report.input)
     _patches(out, report.input, report.results)
     _table(out, report.results)
     for result in report.results:
-        if result.verdict == REFUTED and result.trace is not None:
-            _refuted(out, result, result.trace)
+        _refuted(out, result)
     _not_understood(out, report)
     _assumptions(out, report)
     counts = [f"{report.count(verdict)} {verdict}" for verdict in VERDICTS]
@@ -47,15 +45,23 @@ def render(report: Report, width: int = 80, colour: bool = False) -> str:
     return out.text()
 
 
+def render_trace(result: Result, width: int = 80, colour: bool = False) -> str:
+    """What the report says of one refuted property; nothing of another one."""
+    out = _Page(width, colour)
+    _refuted(out, result)
+    text = out.text().rstrip()
+    return f"{text}\n" if text else ""
+
+
 class _Page:
     """Lines of text, wrapped by hand so that what hangs together stays aligned."""
 
     def __init__(self, width: int, colour: bool) -> None:
-        self.width = width
+        self.width = max(width, MIN_WIDTH)
         self._file = io.StringIO()
         self.console = Console(
             file=self._file,
-            width=width,
+            width=self.width,
             force_terminal=colour,
             color_system="standard" if colour else None,
             highlight=False,
@@ -128,15 +134,26 @@ def _table(out: _Page, results: Sequence[Result]) -> None:
     table.add_column("verdict", no_wrap=True)
     table.add_column("seconds", justify="right", no_wrap=True)
     table.add_column("remark", overflow="fold")
+    notes = _notes(results)
     for result in results:
+        note = notes.get(result.reason)
         table.add_row(
             Text(clean(result.property)),
             Text(result.verdict, style=_STYLE[result.verdict]),
             Text(f"{result.seconds:.2f}"),
-            Text(clean(_remark(result))),
+            Text(f"see note {note}" if note else clean(_remark(result))),
         )
     out.console.print(table)
+    for text, number in notes.items():
+        out.line(f"note {number}: {text}", hang=2)
     out.blank()
+
+
+def _notes(results: Sequence[Result]) -> dict[str, int]:
+    """Numbers for the reasons that several results share."""
+    reasons = [result.reason for result in results if result.verdict == UNKNOWN]
+    shared = [reason for reason in dict.fromkeys(reasons) if reasons.count(reason) > 1]
+    return {reason: number for number, reason in enumerate(shared, start=1)}
 
 
 def _remark(result: Result) -> str:
@@ -159,7 +176,10 @@ def _variant(name: str, verdicts: Mapping[str, str]) -> str:
     return f"{name}: {', '.join(parts)}"
 
 
-def _refuted(out: _Page, result: Result, trace: Trace) -> None:
+def _refuted(out: _Page, result: Result) -> None:
+    trace = result.trace
+    if result.verdict != REFUTED or trace is None:
+        return
     out.line(f"{result.property}: refuted", style=_STYLE[REFUTED])
     if result.reason:
         out.line(result.reason, indent=2, hang=2)

@@ -15,7 +15,7 @@ from typing import BinaryIO
 from verify.errors import BadInput
 from verify.source.tree import decode
 
-MAX_INPUT_BYTES = 64 << 20
+MAX_INPUT_BYTES = 16 << 20
 MAX_MIME_PARTS = 100
 MAX_MIME_DEPTH = 10
 
@@ -74,14 +74,21 @@ class Message:
         return _DIFF.search("\n".join(self.lines)) is not None
 
 
+def name_of(source: str) -> str:
+    """What messages call a patch file; "-" is standard input."""
+    return "standard input" if source == "-" else source
+
+
 def read_input(source: str) -> bytes:
     """Bytes of a patch file; "-" is standard input.
 
-    BadInput when it cannot be read, is empty, larger than 64 MiB (reading stops there) or no text.
+    BadInput when it cannot be read, is empty, larger than 16 MiB (reading stops there) or no text.
     """
-    name = "standard input" if source == "-" else source
+    name = name_of(source)
     try:
         if source == "-":
+            if sys.stdin is None:
+                raise BadInput(f"{name}: is closed; give a file with a patch")
             data = _read_some(sys.stdin.buffer)
         else:
             path = Path(source)

@@ -130,20 +130,29 @@ class Overlay:
 def apply(tree: Tree, patches: Sequence[Patch]) -> tuple[Overlay, list[PatchReport]]:
     """Apply patches in order, each on top of the ones before.
 
-    What does not apply is in the reports. BadInput when there are patches and nothing of any of
-    them applies.
+    What does not apply is in the reports. BadInput when nothing applies of all that came from one
+    source.
     """
     overlay = Overlay(tree)
     reports = [_apply_patch(overlay, patch) for patch in patches]
-    failed = [hunk for report in reports for hunk in report.failed]
-    if failed and not any(report.applied for report in reports):
-        some = "; ".join(f"{hunk.file}:{hunk.line}: {hunk.reason}" for hunk in failed[:3])
-        more = f"; and {len(failed) - 3} more" if len(failed) > 3 else ""
-        raise BadInput(
-            f"nothing of the patch applies to {tree.root} ({tree.version}): {some}{more};"
-            " give the kernel tree that the patch was made for"
-        )
+    by_source: dict[str, list[PatchReport]] = {}
+    for patch, report in zip(patches, reports, strict=True):
+        by_source.setdefault(patch.source, []).append(report)
+    for source, found in by_source.items():
+        _must_apply(tree, source, found)
     return overlay, reports
+
+
+def _must_apply(tree: Tree, source: str, reports: Sequence[PatchReport]) -> None:
+    failed = [hunk for report in reports for hunk in report.failed]
+    if not failed or any(report.applied for report in reports):
+        return
+    some = "; ".join(f"{hunk.file}:{hunk.line}: {hunk.reason}" for hunk in failed[:3])
+    more = f"; and {len(failed) - 3} more" if len(failed) > 3 else ""
+    raise BadInput(
+        f"{source}: nothing of it applies to {tree.root} ({tree.version}): {some}{more};"
+        " give the kernel tree that the patch was made for"
+    )
 
 
 def _apply_patch(overlay: Overlay, patch: Patch) -> PatchReport:

@@ -71,13 +71,15 @@ class Missing:
 
 @dataclass(frozen=True)
 class Patch:
-    """The patch of one message; notes say what else the message holds that is not used."""
+    """The patch of one message; notes say what else the message holds that is not used. source:
+    what the user called the input."""
 
     subject: str
     message_id: str | None
     files: list[FilePatch]
     missing: list[Missing] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    source: str = "input"
 
 
 def parse_patch(message: Message) -> Patch:
@@ -92,7 +94,8 @@ def parse_patch(message: Message) -> Patch:
     if not reader.files:
         raise BadInput(f"no diff found in {_where(message)}; give a unified diff or a patch mail")
     missing, notes = _against_stat(reader), _left_out(message, depth)
-    return Patch(message.subject, message.message_id, reader.files, missing, notes)
+    subject, message_id = message.subject, message.message_id
+    return Patch(subject, message_id, reader.files, missing, notes, message.source)
 
 
 def _where(message: Message) -> str:
