@@ -65,6 +65,9 @@ def switch(
     target = SimpleNamespace(
         host_visible=("hw.",),
         registers=lambda program: registers,
+        cells=lambda program: {name: value.width for name, value in initial.items()},
+        objects={},
+        transient=(),
         parameters=(),
         settings=(),
         platform=lambda name: name.startswith("init/host"),
