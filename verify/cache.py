@@ -19,6 +19,7 @@ import proofs
 import verify
 
 _KEPT = 500
+_CREATE = "CREATE TABLE IF NOT EXISTS result (key TEXT PRIMARY KEY, report TEXT)"
 _PACKAGES = ("bitwuzla", "cvc5", "pysmt", "tree-sitter", "tree-sitter-c", "z3-solver")
 
 
@@ -45,18 +46,17 @@ def _path() -> Path:
     return (Path(root) if root else Path.home() / ".cache") / "msrproof" / "results.sqlite"
 
 
-def _open() -> sqlite3.Connection:
-    path = _path()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(path, timeout=2)
-    connection.execute("CREATE TABLE IF NOT EXISTS result (key TEXT PRIMARY KEY, report TEXT)")
-    return connection
+def _open(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path, timeout=2)
 
 
 def find(key: str) -> str | None:
     """What was kept under a key, if it still is."""
     try:
-        connection = _open()
+        path = _path()
+        if not path.exists():
+            return None
+        connection = _open(path)
         try:
             row = connection.execute("SELECT report FROM result WHERE key = ?", (key,)).fetchone()
         finally:
@@ -69,9 +69,12 @@ def find(key: str) -> str | None:
 def keep(key: str, report: str) -> None:
     """Keep a report; the oldest go when there are many. A file that is no database is removed."""
     try:
-        connection = _open()
+        path = _path()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        connection = _open(path)
         try:
             with connection:
+                connection.execute(_CREATE)
                 connection.execute("INSERT OR REPLACE INTO result VALUES (?, ?)", (key, report))
                 connection.execute(
                     "DELETE FROM result WHERE rowid <= (SELECT max(rowid) FROM result) - ?",
@@ -83,6 +86,6 @@ def keep(key: str, report: str) -> None:
         return
     except sqlite3.DatabaseError:
         with contextlib.suppress(OSError):
-            _path().unlink()
+            path.unlink()
     except (OSError, RuntimeError):
         return

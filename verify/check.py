@@ -10,7 +10,7 @@ from pathlib import Path
 import models.reference
 import models.targets
 from proofs import catalogue, order
-from verify import cache, unapplied
+from verify import cache, replaced, unapplied
 from verify.encode.switch import Switch, build
 from verify.errors import BadInput, InternalError
 from verify.explain import tell
@@ -98,8 +98,11 @@ def _check(
     blocked = next((f"{h.file}:{h.line}" for p in summaries for h in p.failed if h.affects), "")
     solve = _solver(request)
     _require_machine(switch, request, solve)
-    if blocked:
-        reason = f"depends on the hunk {blocked}, which did not apply"
+    modelled = replaced.changed(tree, target, program)
+    if blocked or modelled:
+        reason = f"the patch changes {modelled}, which the model stands for"
+        if blocked:
+            reason = f"depends on the hunk {blocked}, which did not apply"
         results = [Result(p.name, p.family, UNKNOWN, reason) for p in properties]
     else:
         judged = Judge(switch, solve).judge(properties)

@@ -32,7 +32,12 @@ def states(switch: Switch, background: Sequence[Term], solve: Solve) -> list[Sta
     chance = random.Random(0)
     constants = [v for v in t.free_vars(background) if not str(v.name).startswith("config/")]
     goals = [
-        Goal(f"machine {i}", tuple(background), None, wishes=_wishes(switch, constants, chance, i > 0))
+        Goal(
+            f"machine {i}",
+            tuple(background),
+            None,
+            wishes=_wishes(switch, constants, chance, i > 0),
+        )
         for i in range(MACHINES)
     ]
     answers = solve(goals)

@@ -1,0 +1,124 @@
+"""verify.check: hunks that do not apply, and what a tree must have."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import models
+import models.reference
+import models.targets
+from verify.check import run
+from verify.report.text import render
+from verify.request import Request
+from verify.result import PROVED, UNKNOWN, Report
+
+PATCH = Path(models.reference.__file__).parent / "patches" / "perf-metrics.patch"
+LOAD = "+\t\twrmsrq(MSR_PERF_METRICS,"
+"""A line of the hunk for the load path, in the patch of the reference tree."""
+
+
+def mangled(text: str, inside: str) -> str:
+    """The patch with the context of the hunk around `inside` made that of another kernel."""
+    start = text.rindex("\n@@", 0, text.index(inside))
+    end = text.find("\n@@", start + 1)
+    body, count = re.subn(r"^( \t)\S.*$", r"\1another_kernel();", text[start:end], flags=re.M)
+    assert count
+    return text[:start] + body + text[end:]
+
+
+def checked(path: Path, properties: str, kernel: Path | None = None, **defines: str) -> Report:
+    request = Request(
+        kernel=kernel,
+        patches=(str(path),),
+        properties=(properties,),
+        defines=defines,
+        cache=False,
+    )
+    return run(request)
+
+
+def test_a_hunk_that_does_not_apply_makes_unknown(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.patch"
+    broken.write_text(mangled(PATCH.read_text(), LOAD))
+    report = checked(broken, "*")
+    [patch] = report.input.patches
+    [hunk] = patch.failed
+    assert hunk.file == "arch/x86/kvm/vmx/pmu_intel.c" and "another_kernel" in hunk.reason
+    names = tuple(result.property for result in report.results)
+    assert hunk.affects == names and len(names) > 10
+    where = f"depends on the hunk {hunk.file}:{hunk.line}, which did not apply"
+    assert {(r.verdict, r.reason) for r in report.results} == {(UNKNOWN, where)}
+    assert report.exit_status == 2
+    assert f"not applied: {hunk.file}:{hunk.line}" in render(report, 200)
+
+
+def test_a_hunk_elsewhere_makes_no_difference(tmp_path: Path) -> None:
+    also = "--- a/arch/x86/kvm/lapic.c\n+++ b/arch/x86/kvm/lapic.c\n"
+    also += (
+        "@@ -10,3 +10,4 @@ void kvm_lapic_nap(struct kvm_vcpu *vcpu)\n a();\n+b();\n c();\n d();\n"
+    )
+    path = tmp_path / "two.patch"
+    path.write_text(f"{PATCH.read_text()}{also}")
+    report = checked(path, "order.fixed3-metrics.load")
+    [hunk] = report.input.patches[0].failed
+    assert (hunk.file, hunk.affects) == ("arch/x86/kvm/lapic.c", ())
+    assert [result.verdict for result in report.results] == [PROVED]
+
+
+def test_the_target_names_every_function_that_its_models_call() -> None:
+    root = Path(models.__file__).parent
+    texts = [path.read_text() for path in sorted(root.rglob("*.py"))]
+    called = {name for text in texts for name in re.findall(r'\.call\(\s*"(\w+)"', text)}
+    target = models.targets.find("mediated-pmu-intel")
+    assert len(called) > 5 and called == set(target.functions)
+
+
+# Real kernels -----------------------------------------------------------------------------------
+
+COUNTERS = {"KVM_MAX_NR_INTEL_FIXED_COUNTERS": "4"}
+
+
+@pytest.mark.kernel
+def test_hunks_that_have_moved_away_and_do_not_matter(
+    kernel_tree: Callable[[str], Path], seed_mail: Path
+) -> None:
+    report = checked(seed_mail, "order.fixed3-metrics.load", kernel_tree("7.3"), **COUNTERS)
+    failed = report.input.patches[0].failed
+    assert [(h.file, h.affects) for h in failed] == [("arch/x86/kvm/x86.c", ())] * 2
+    assert [result.verdict for result in report.results] == [PROVED]
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("version", ["7.2", "7.3"])
+@pytest.mark.parametrize(
+    ("line", "file"),
+    [
+        ("u64 global_status, toggle;", "arch/x86/kvm/vmx/pmu_intel.c"),
+        ("wrmsrq(MSR_CORE_PERF_FIXED_CTR_CTRL, 0);", "arch/x86/kvm/vmx/pmu_intel.c"),
+        ("u64 raw_event_mask;", "arch/x86/include/asm/kvm_host.h"),
+    ],
+    ids=["load", "put", "record"],
+)
+def test_a_hunk_of_the_seed_that_matters(
+    line: str,
+    file: str,
+    version: str,
+    kernel_tree: Callable[[str], Path],
+    seed_mail: Path,
+    tmp_path: Path,
+) -> None:
+    text = seed_mail.read_text()
+    assert text.count(f"> {line}\n") == 1
+    mail = tmp_path / "mail.txt"
+    mail.write_text(text.replace(line, "another_kernel();"))
+    report = checked(mail, "restore.*", kernel_tree(version), **COUNTERS)
+    failed = report.input.patches[0].failed
+    [hunk] = [h for h in failed if h.file == file]
+    assert "another_kernel" in hunk.reason
+    assert set(hunk.affects) == {result.property for result in report.results}
+    for result in report.results:
+        assert result.verdict == UNKNOWN and f"{file}:{hunk.line}" in result.reason

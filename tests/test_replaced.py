@@ -1,0 +1,45 @@
+"""A patch to a function that the model stands for makes no verdict about the patched kernel."""
+
+from pathlib import Path
+
+import pytest
+
+from verify import replaced
+from verify.check import find_target
+from verify.source.mail import split_messages
+from verify.source.overlay import apply
+from verify.source.patch import parse_patch
+from verify.source.program import CProgram
+from verify.source.tree import open_tree
+
+BEFORE = (
+    "static int other(int x)\n{\n\treturn x;\n}\n\n"
+    "static bool vmx_vcpu_run(void)\n{\n\tint y = 0;\n\n\treturn y;\n}\n\n"
+    "static int last(int x)\n{\n\treturn x;\n}\n"
+)
+
+
+def _patch(old: str, new: str) -> str:
+    at = BEFORE.split("\n").index(old) + 1
+    return f"--- a/a.c\n+++ b/a.c\n@@ -{at} +{at} @@\n-{old}\n+{new}\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ("\tint y = 0;", "\tint y = 1;", "a.c:8 vmx_vcpu_run()"),
+        ("static bool vmx_vcpu_run(void)", "bool vmx_vcpu_run(void)", "a.c:6 vmx_vcpu_run()"),
+        ("static int other(int x)", "int other(int x)", ""),
+        ("static int last(int x)", "int last(int x)", ""),
+    ],
+)
+def test_a_changed_function_of_the_model_is_named(
+    tmp_path: Path, old: str, new: str, found: str
+) -> None:
+    (tmp_path / "a.c").write_text(BEFORE)
+    target = find_target("mediated-pmu-intel")
+    message = split_messages(_patch(old, new).encode(), "x")[0]
+    tree, reports = apply(open_tree(tmp_path, ()), [parse_patch(message)])
+    assert not reports[0].failed
+    program = CProgram(open_tree(Path("models/reference/tree"), ()), target.dialect({}))
+    assert replaced.changed(tree, target, program) == found

@@ -1,0 +1,28 @@
+"""Changes of functions that the model stands for: what was proved is no longer about them."""
+
+from __future__ import annotations
+
+from verify.ir.program import Program
+from verify.source.scope import defined_name
+from verify.source.tree import Tree
+from verify.target import Target
+
+
+def changed(tree: Tree, target: Target, program: Program) -> str:
+    """FILE:LINE NAME() of a function that a patch changed although the model replaces it, or
+    nothing."""
+    names = {*target.replaced, *target.contracts(program)}
+    for path, first, last in tree.touched():
+        lines = (tree.read(path) or "").split("\n")
+        # Indented lines and labels stand in what was last begun at the margin.
+        starts = [
+            (number, name)
+            for number, line in enumerate(lines[:last], 1)
+            if line[:1] not in ("", " ", "\t", "#") and (name := defined_name(line))
+        ]
+        before = [name for number, name in starts if number <= first][-1:]
+        between = [name for number, name in starts if first < number]
+        for name in (*before, *between):
+            if name in names:
+                return f"{path}:{max(first, 1)} {name}()"
+    return ""
