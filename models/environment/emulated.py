@@ -32,6 +32,11 @@ ASSUMPTIONS = (
         "are not looked at (kvm_pmu_rdpmc, kvm_pmu_trigger_event)",
     ),
     Assumption(
+        "emulated.names",
+        "a counter is read through one of its MSRs, by a vCPU that has the register; reads through "
+        "its other MSR, or by a vCPU without it, are not looked at",
+    ),
+    Assumption(
         "emulated.perf-metrics-values",
         "PERF_METRICS is only set to values that the CPU's register can hold",
     ),

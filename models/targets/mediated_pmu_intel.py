@@ -466,6 +466,15 @@ ASSUMPTIONS = (
         "PERF_METRICS, GLOBAL_STATUS and GLOBAL_CTRL; selectors and FIXED_CTR_CTRL that perf used "
         "are 0 again when it has scheduled its events out",
     ),
+    Assumption(
+        "hw.selector-writes",
+        "a write of a selector or of FIXED_CTR_CTRL makes no counter overflow",
+    ),
+    Assumption(
+        "load.controls",
+        "load writes the CPU's selectors and FIXED_CTR_CTRL: the proofs compare what the guest can "
+        "read, and a control that load left out shows in what is counted alone",
+    ),
     Assumption("build", "the kernel is built with " + ", ".join(CONFIG) + ", other options off"),
     *kvm.ASSUMPTIONS,
     *vmx_kernel.ASSUMPTIONS,

@@ -16,6 +16,7 @@ from verify.errors import BadInput
 from verify.source.tree import decode
 
 MAX_INPUT_BYTES = 16 << 20
+MAX_HEADER = 1000
 MAX_MIME_PARTS = 100
 MAX_MIME_DEPTH = 10
 
@@ -258,13 +259,14 @@ def _is_mail(lines: list[str]) -> bool:
 
 
 def _header(mail: email.message.Message, name: str) -> str | None:
-    raw = mail.get(name)
-    if raw is None:
+    found = mail.get(name)
+    if found is None:
         return None
+    raw = str(found)[:MAX_HEADER]
     try:
-        text = str(email.header.make_header(email.header.decode_header(str(raw))))
+        text = str(email.header.make_header(email.header.decode_header(raw)))
     except (ValueError, LookupError, email.errors.HeaderParseError):  # an unknown charset
-        text = str(raw)
+        text = raw
     return " ".join(text.split())
 
 

@@ -99,7 +99,7 @@ def parse_patch(message: Message) -> Patch:
 
 
 def _where(message: Message) -> str:
-    return f'{message.source}: "{message.subject}"' if message.subject else message.source
+    return f'{message.source}: "{message.subject[:100]}"' if message.subject else message.source
 
 
 def _depth_of(line: str) -> int:

@@ -12,6 +12,8 @@ from verify.source.patch import MIN_FOLDED, STATEMENT_ENDS, Hunk, LineKind
 from verify.source.scope import defined_name
 
 MAX_FUZZ = 2
+# Lines of a mail that may have been one.
+MAX_FOLDS = 3
 # How far back the indentation of an added line may depend on what is above it.
 LOOK_BACK = 60
 
@@ -117,6 +119,8 @@ def place(page: Page, hunk: Hunk, expected: int, taken: Sequence[tuple[int, int]
         return _edit(page, _Fit(0, 0, 0, [_Step("add", 0, item.text) for item in items]))
     if not any(item.kind != "+" and item.norm for item in items):
         return "it has no context lines to place it by"
+    if sum(1 for item in items if item.kind != "+" and item.norm) > MAX_FOLDS * len(page.solid):
+        return "it has more lines than the file"
     chooser = _Chooser(page, hunk.header_context, expected, taken)
     if found := _choose(page, items, chooser, lambda fit: fit.signs == hunk.uneven):
         return found
@@ -301,7 +305,7 @@ def _moves(
         # The line starts with an operator and has lost the blanks before it.
         yield 1, 1, 3, _Step("keep", at, item.column, item.sign)
     joined, sign = item.text, 0
-    for used, tail in enumerate(items[index + 1 : index + 3], start=2):
+    for used, tail in enumerate(items[index + 1 : index + MAX_FOLDS], start=2):
         if not tail.norm:
             return
         folded = _was_folded(joined, tail.column)
