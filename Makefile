@@ -24,13 +24,13 @@ verify: setup
 	@$(BIN)/python -m proofs.selfcheck
 
 test: setup
-	$(BIN)/pytest -q -n auto --dist loadgroup
+	$(BIN)/pytest -q -n auto
 
 test-all: kernels
-	$(BIN)/pytest -q -n auto --dist loadgroup -m "not product"
+	$(BIN)/pytest -q -n auto -m "not product"
 
 cases: kernels
-	$(BIN)/pytest -q -n auto --dist loadgroup -m verdicts
+	$(BIN)/pytest -q -n auto -m verdicts
 
 kernels: setup
 	@$(BIN)/python -m tests.kernels.fetch || \

@@ -9,24 +9,26 @@ import pytest
 from proofs import selfcheck
 from tests import golden
 
-# One worker has the reports of all these tests.
-pytestmark = pytest.mark.xdist_group("reference")
 ACCEPT = "if this is right: python -m tests.golden"
 
 
-@pytest.mark.parametrize(
-    "patch",
-    [selfcheck.RIGHT, selfcheck.WRONG, pytest.param(golden.POSTED, marks=pytest.mark.verdicts)],
-)
-def test_the_answers_are_the_accepted_ones(patch: str) -> None:
+def is_accepted(patch: str) -> None:
     found = golden.rendered(golden.report(patch))
     assert found.splitlines() == golden.path_of(patch).read_text().splitlines(), ACCEPT
 
 
-def test_the_example_of_readme_is_true() -> None:
+def test_the_answers_are_the_accepted_ones() -> None:
+    # One test, as all of it needs the same two reports.
+    is_accepted(selfcheck.RIGHT)
+    is_accepted(selfcheck.WRONG)
     right, wrong = golden.report(selfcheck.RIGHT), golden.report(selfcheck.WRONG)
     shown = golden.shown_example(golden.README.read_text())
     assert without_values(shown) == without_values(golden.example(right, wrong)), ACCEPT
+
+
+@pytest.mark.verdicts
+def test_the_answers_on_the_patch_as_posted() -> None:
+    is_accepted(golden.POSTED)
 
 
 def test_the_example_is_replaced_between_its_markers() -> None:

@@ -51,6 +51,12 @@ def test_single_mail_with_folded_encoded_subject() -> None:
     assert message.has_diff
 
 
+def test_an_endless_subject_is_cut() -> None:
+    [message] = split_messages(mail("=?utf-8?q?lamp?= " * 500_000, DIFF).encode())
+    assert message.subject.startswith("lamplamp") and len(message.subject) < 1000
+    assert message.has_diff
+
+
 def test_format_patch_file() -> None:
     text = f"From {'a1' * 20} Mon Sep 17 00:00:00 2001\n" + mail("[PATCH] lamp", DIFF)
     [message] = split_messages(text.encode())

@@ -189,6 +189,12 @@ def test_nothing_applies() -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_a_hunk_that_is_longer_than_the_file() -> None:
+    text = diff(LAMP * 4, LAMP * 4 + "int y;\n", context=1000)
+    with pytest.raises(BadInput, match="it has more lines than the file"):
+        run(TextTree(lamp=LAMP), text)
+
+
 def test_nothing_of_one_source_applies() -> None:
     good = replace(patch(diff(LAMP, LAMP + "int y;\n")), source="good.diff")
     bad = replace(patch(diff(LAMP, LAMP + "int y;\n", "x.c")), source="bad.diff")

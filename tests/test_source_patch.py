@@ -69,6 +69,13 @@ def test_wrong_counts(counts: str) -> None:
     assert lines[:5] == only(LAMP).hunks[0].lines[:5]
 
 
+def test_a_hunk_that_is_far_longer_than_its_counts() -> None:
+    # If each line looked for the last one, this would take hours.
+    count = 200_000
+    [hunk] = only(LAMP + " \tmore();\n" * count + "+\tlast();\n").hunks
+    assert len(hunk.lines) == 7 + count + 1
+
+
 @pytest.mark.parametrize("mark", ["> ", ">", "> > ", ">> ", ">>"])
 def test_quoted(mark: str) -> None:
     text = "Ann wrote:\n" + quoted(LAMP, mark) + "\nregards\n"

@@ -176,6 +176,7 @@ class _Reader:
         self.at = 0
         self.files: list[FilePatch] = []
         self.stat: dict[str, int] = {}
+        self._goes_on_to = -1
         self._named = False  # the current file has had its --- and +++ lines
 
     def read(self) -> None:
@@ -341,6 +342,8 @@ class _Reader:
 
         Unquoted, they have to follow at once: below the patch there may be a list in a letter.
         """
+        if index <= self._goes_on_to:  # seen when an earlier line was asked about
+            return True
         while index < len(self.lines):
             text = self.lines[index]
             if text is None or (not self.depth and (not text or text[0] not in " +-\\")):
@@ -348,6 +351,7 @@ class _Reader:
             if self._ends(index):
                 return False
             if text[:1] in ("+", "-"):
+                self._goes_on_to = index
                 return True
             index += 1
         return False
