@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from proofs.cases import Case
 from tests.kernels.fetch import cache_root, tree_path
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -44,3 +45,16 @@ def seed_mail(shared_dir: Path) -> Path:
     if not path.is_file():
         pytest.skip("no ../shared/seed/perf-metrics-v2-3of4.txt beside the checkout")
     return path
+
+
+@pytest.fixture
+def patch_folders(request: pytest.FixtureRequest) -> Callable[[Case], list[Path]]:
+    """Where the patches are that a case needs on a kernel, which the project does not have."""
+
+    def find(case: Case) -> list[Path]:
+        if not any(side["kernel"].patches for side in (case.wrong, case.right)):
+            return []
+        mail: Path = request.getfixturevalue("seed_mail")
+        return [mail.parent]
+
+    return find

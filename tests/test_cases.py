@@ -87,9 +87,12 @@ def test_it_fits_the_reference_tree(case: Case) -> None:
 @pytest.mark.parametrize("version", ["7.2", "7.3"])
 @pytest.mark.parametrize("case", cases_for("kernel"))
 def test_it_fits_a_kernel(
-    case: Case, version: str, kernel_tree: Callable[[str], Path], seed_mail: Path
+    case: Case,
+    version: str,
+    kernel_tree: Callable[[str], Path],
+    patch_folders: Callable[[Case], list[Path]],
 ) -> None:
-    fits(case, open_tree(kernel_tree(version), ["Makefile"]), [seed_mail.parent])
+    fits(case, open_tree(kernel_tree(version), ["Makefile"]), patch_folders(case))
 
 
 @pytest.mark.kernel

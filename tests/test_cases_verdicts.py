@@ -105,16 +105,22 @@ def test_the_right_version_is_proved(case: Case) -> None:
 @pytest.mark.kernel
 @ON_KERNELS
 def test_the_mistake_is_found_in_a_kernel(
-    case: Case, version: str, kernel_tree: Callable[[str], Path], seed_mail: Path
+    case: Case,
+    version: str,
+    kernel_tree: Callable[[str], Path],
+    patch_folders: Callable[[Case], list[Path]],
 ) -> None:
     root = kernel_tree(version)
-    the_mistake_is_found(case, root, root, [seed_mail.parent])
+    the_mistake_is_found(case, root, root, patch_folders(case))
 
 
 @pytest.mark.kernel
 @ON_KERNELS
 def test_the_right_version_of_a_kernel_is_proved(
-    case: Case, version: str, kernel_tree: Callable[[str], Path], seed_mail: Path
+    case: Case,
+    version: str,
+    kernel_tree: Callable[[str], Path],
+    patch_folders: Callable[[Case], list[Path]],
 ) -> None:
     root = kernel_tree(version)
-    the_right_version_is_proved(case, root, root, [seed_mail.parent])
+    the_right_version_is_proved(case, root, root, patch_folders(case))

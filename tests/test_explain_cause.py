@@ -106,3 +106,12 @@ def test_a_read_that_the_kernel_answers_wrongly() -> None:
     assert reason.text.endswith("another value than the one that it accepted")
     assert reason.steps == (0,)
     assert find([], violation(READ), 7).text.endswith("than the guest left")
+
+
+def test_of_two_runs_what_only_one_has_is_the_cause() -> None:
+    guest, host = step("guest", "changes", 0, 5), step("host", "takes", 5, 7)
+    assert "after the host left" in find([guest, host], violation("enter", pair=True), 0).text
+    found = find([guest, host], violation("enter", pair=True), 0, frozenset({0}))
+    assert "after the guest left" in found.text and found.steps == (0,)
+    found = find([guest, host], violation("put", pair=True), 0, frozenset({0}))
+    assert "after the guest changed" in found.text

@@ -5,7 +5,7 @@ Works on the steps that touch the violated register only; it knows no register.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from verify.ir.interp import Step
@@ -25,8 +25,14 @@ class Reason:
     steps: tuple[int, ...]
 
 
-def find(steps: Sequence[Step], violation: Violation, expected: int) -> Reason:
-    """The cause in a trace that ends at the violation."""
+def find(
+    steps: Sequence[Step],
+    violation: Violation,
+    expected: int,
+    private: Set[int] = frozenset(),
+) -> Reason:
+    """The cause in a trace that ends at the violation. `private`: the steps that carry what the
+    other run of two does not have."""
     register = violation.register
     if violation.late:
         return _late(steps, register, violation.late)
@@ -34,8 +40,8 @@ def find(steps: Sequence[Step], violation: Violation, expected: int) -> Reason:
         return _loud(steps)
     touching = [i for i, s in enumerate(steps) if s.register == register]
     if violation.phase == "put":
-        return _left_behind(steps, register, touching)
-    return _wrong_value(steps, violation, expected, touching)
+        return _left_behind(steps, register, touching, private)
+    return _wrong_value(steps, violation, expected, touching, private)
 
 
 def _late(steps: Sequence[Step], register: str, late: str) -> Reason:
@@ -58,9 +64,17 @@ def _loud(steps: Sequence[Step]) -> Reason:
     return Reason(text, (found[0],))
 
 
-def _left_behind(steps: Sequence[Step], register: str, touching: Sequence[int]) -> Reason:
-    """What put leaves in a register depends on the guest."""
+def _changes(steps: Sequence[Step], touching: Sequence[int], private: Set[int]) -> list[int]:
+    """The steps that change the register; when some bring the secret in, those alone."""
     changes = [i for i in touching if steps[i].before != steps[i].after]
+    return [i for i in changes if i in private] or changes
+
+
+def _left_behind(
+    steps: Sequence[Step], register: str, touching: Sequence[int], private: Set[int]
+) -> Reason:
+    """What put leaves in a register depends on the guest."""
+    changes = _changes(steps, touching, private)
     if not changes:
         return Reason(f"put does not scrub {short(register)}", ())
     last = changes[-1]
@@ -79,7 +93,11 @@ def _left_behind(steps: Sequence[Step], register: str, touching: Sequence[int]) 
 
 
 def _wrong_value(
-    steps: Sequence[Step], violation: Violation, expected: int, touching: Sequence[int]
+    steps: Sequence[Step],
+    violation: Violation,
+    expected: int,
+    touching: Sequence[int],
+    private: Set[int],
 ) -> Reason:
     """A register, or KVM's answer to a read of it, has a value that it should not have."""
     register, name = violation.register, short(violation.register)
@@ -88,7 +106,7 @@ def _wrong_value(
     if not loads:
         if violation.phase == READ:
             return _answered(steps, name)
-        return _not_loaded(steps, register, touching)
+        return _not_loaded(steps, register, touching, private)
     last = loads[-1]
     after = [
         i
@@ -114,9 +132,11 @@ def _answered(steps: Sequence[Step], name: str) -> Reason:
     return Reason(text + "the guest left", ())
 
 
-def _not_loaded(steps: Sequence[Step], register: str, touching: Sequence[int]) -> Reason:
+def _not_loaded(
+    steps: Sequence[Step], register: str, touching: Sequence[int], private: Set[int]
+) -> Reason:
     name = short(register)
-    kept = [i for i in touching if steps[i].before != steps[i].after]
+    kept = _changes(steps, touching, private)
     if not kept:
         return Reason(f"load does not write {name}, nor does anything else on the way", ())
     step = steps[kept[-1]]

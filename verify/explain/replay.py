@@ -23,7 +23,8 @@ from verify.target import Target
 class Replay:
     """What a concrete run showed. `reproduced` is None when the run met code that is not modelled
     (`reason` says where); `settings` are the configuration values of the last vCPU; `end` is the
-    phase after which the violation shows."""
+    phase after which the violation shows. `private`: with two runs, the indices of the steps that
+    bring a value about which the other run does not have."""
 
     reproduced: bool | None
     reason: str
@@ -32,6 +33,7 @@ class Replay:
     expected: int
     settings: dict[str, int]
     end: str
+    private: frozenset[int] = frozenset()
 
 
 @dataclass(slots=True)
@@ -79,6 +81,7 @@ def replay(
 ) -> Replay:
     """Run the scenario (twice for a two-run property) and look for its violation."""
     violation = scenario.violation
+    private: frozenset[int] = frozenset()
     try:
         first = _run(target, program, scenario, model, observers, monitors, False)
         if violation.pair is None:
@@ -86,16 +89,34 @@ def replay(
             broken = first.relevant and first.observed != expected
         else:
             second = _run(target, program, scenario, model, observers, monitors, True)
-            if not first.observed:
-                # The run with the secret in it tells more than the one without.
+            if _tells(second, first, violation.register) > _tells(
+                first, second, violation.register
+            ):
                 first, second = second, first
+            private = _private(first.steps, second.steps)
             expected = second.observed
             broken = first.relevant and second.relevant and first.observed != expected
     except Stuck as stuck:
         return Replay(None, str(stuck), (), 0, 0, {}, "")
     steps, values = tuple(first.steps), (first.observed, expected)
     end = _label("B", scenario, violation.phase)
-    return Replay(broken, "", steps, *values, first.settings, end)
+    return Replay(broken, "", steps, *values, first.settings, end, private)
+
+
+def _private(steps: Sequence[Step], others: Sequence[Step]) -> frozenset[int]:
+    """The changes in one run that the other run does not have."""
+    shared = {(s.phase, s.op, s.register, s.after) for s in others if s.before != s.after}
+    return frozenset(
+        i
+        for i, s in enumerate(steps)
+        if s.before != s.after and (s.phase, s.op, s.register, s.after) not in shared
+    )
+
+
+def _tells(run: _Outcome, other: _Outcome, register: str) -> tuple[bool, bool]:
+    """How well a run shows the secret: it is seen to get into the register, and is no zero."""
+    private = _private(run.steps, other.steps)
+    return any(run.steps[i].register == register for i in private), bool(run.observed)
 
 
 def _run(

@@ -18,7 +18,7 @@ from verify.target import Parameter
 
 def trace(replayed: Replay, violation: Violation, program: Program, tree: Tree) -> Trace:
     """The trace of a counterexample: the steps that it is about."""
-    reason = cause.find(replayed.steps, violation, replayed.expected)
+    reason = cause.find(replayed.steps, violation, replayed.expected, replayed.private)
     rule = bool(violation.late) or not violation.register
     kept = _relevant(replayed.steps, violation, reason.steps)
     position = {old: new for new, old in enumerate(kept)}
