@@ -24,7 +24,7 @@ from verify.prove.property import (
     Violation,
     simply,
 )
-from verify.target import Observation, Register, Target
+from verify.target import EmulatedRead, Observation, Target
 
 GUEST = ("guest/", "reguest/")
 """The phases in which the guest runs."""
@@ -111,10 +111,10 @@ def _content(cell: str) -> Probe:
     return lambda m: (m.flag(True), m.get(cell), None)
 
 
-def _emulated(register: Register, i: int) -> Probe:
+def _emulated(read: EmulatedRead, i: int) -> Probe:
     def probe(m: Machine) -> tuple[Any, Any, Any]:
-        accepted, value, _ = register.emulated_read(m, i)
-        return register.enumerated(m, i) & accepted, value, None
+        accepted, value, _ = read(m, i)
+        return accepted, value, None
 
     return probe
 
@@ -123,7 +123,7 @@ def _observations(
     switch: Switch, phase: str, kind: str, pair: Pairing, text: str
 ) -> list[Violation]:
     items: tuple[Observation, ...] = getattr(switch.points[phase], kind)
-    entered = switch.target.entered(switch.points["enter"].cells)
+    entered = switch.target.entered(switch.points[phase].cells)
     flat = [x for o in items for x in (o.visible, o.value)] + [entered]
     other = _second(flat, pair)
     result = []
@@ -142,14 +142,13 @@ def _reads(switch: Switch, pair: Pairing, text: str) -> list[Violation]:
     result = []
     for register in switch.target.registers(switch.program):
         for i in range(register.count):
-            read = switch.reads[register.name, i]
-            accepted = t.conj([read.enumerated, read.accepted])
-            other, value = _second([accepted, read.value], pair)
-            bad = t.conj([accepted, other, read.value.ne(value)])
-            cell, probe = register.cell.format(i), _emulated(register, i)
-            result.append(
-                Violation(cell, READ, bad, value, read.value, text, probe, read.assumes, pair)
-            )
+            for k, way in enumerate(register.reads):
+                read = switch.reads[register.name, i, k]
+                other, value = _second([read.accepted, read.value], pair)
+                bad = t.conj([read.accepted, other, read.value.ne(value)])
+                cell, probe = register.cell.format(i), _emulated(way, i)
+                given = (value, read.value, text, probe, read.assumes, pair)
+                result.append(Violation(cell, READ, bad, *given, way=k))
     return result
 
 
@@ -178,7 +177,7 @@ def _seen(
         pair = pair.with_cells(c for c in software if c not in equal)
         return [
             violation
-            for phase in ("enter", "guest")
+            for phase in switch.observed
             for violation in _observations(switch, phase, "observed", pair, text)
         ] + _reads(switch, pair, text)
 
@@ -190,10 +189,11 @@ def properties(switch: Switch) -> list[Property]:
     prefixes = switch.target.host_visible
     hardware = [c for c in switch.initial if c.startswith(prefixes)]
     guest, host = guest_secret(prefixes), host_secret(prefixes)
-    entered = switch.target.entered(switch.points["enter"].cells)
+    first = switch.points[switch.entries[0]]
+    entered = switch.target.entered(first.cells)
     runs = "the guest is entered"
     left = _left(switch, guest, "what put leaves in hardware depends on the guest")
-    open_ = {o.register: o.visible for o in switch.points["enter"].reachable}
+    open_ = {o.register: o.visible for o in first.reachable}
     closed_left = [
         Violation(
             v.register,
@@ -208,13 +208,12 @@ def properties(switch: Switch) -> list[Property]:
         for v in left
         if v.register in open_
     ]
-    closed_load = _observations(
-        switch,
-        "enter",
-        "reachable",
-        host,
-        "reachable by the guest directly, but load does not write it",
-    )
+    text = "reachable by the guest directly, but load does not write it"
+    closed_load = [
+        violation
+        for phase in switch.entries
+        for violation in _observations(switch, phase, "reachable", host, text)
+    ]
     return [
         Property(
             "leak.guest-host",

@@ -64,17 +64,15 @@ def _watched(cell: str) -> Probe:
     return lambda m: (m.flag(True), m.get(cell), m.const(0, 1))
 
 
-POINT = {"load": "enter", "put": "put"}
-
-
 def _consequence(
-    rule: Ordering, broken: Term, others: Sequence[Violation]
+    rule: Ordering, switch: Switch, broken: Term, others: Sequence[Violation]
 ) -> tuple[Violation, ...]:
     """End states that are wrong in a cycle that breaks the rule: other violations of `second`."""
+    end = switch.entries[0] if rule.phase == "load" else rule.phase
     return tuple(
         replace(v, bad=t.conj([broken, v.bad]))
         for v in others
-        if v.register == rule.second and v.phase == POINT[rule.phase]
+        if v.register == rule.second and v.phase == end
     )
 
 
@@ -103,7 +101,7 @@ def properties(switch: Switch, others: Sequence[Violation]) -> list[Property]:
                 simply((violation,)),
                 switch.points[rule.phase].cells[_cells(rule)[0]].eq(one),
                 f"{rule.second} is written on {rule.phase}",
-                _consequence(rule, flag.eq(one), others),
+                _consequence(rule, switch, flag.eq(one), others),
             )
         )
     quiet = tuple(
@@ -124,7 +122,7 @@ def properties(switch: Switch, others: Sequence[Violation]) -> list[Property]:
             "order",
             "counters and metrics are disabled while they are saved and restored",
             simply(quiet),
-            switch.target.entered(switch.points["enter"].cells),
+            switch.target.entered(switch.points[switch.entries[0]].cells),
             "the guest is entered",
         )
     )

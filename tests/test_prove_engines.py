@@ -55,12 +55,12 @@ def switch(
     cycle: Mapping[str, Term],
     accesses: Sequence[Relation] = (),
     assumes: Sequence[Term] = (),
-    reads: Mapping[tuple[str, int], Read] = {},
+    reads: Mapping[tuple[str, int, int], Read] = {},
     **more: Any,
 ) -> Switch:
     """A switch whose state after put is that after the cycle; registers are those of `reads`."""
     registers = [
-        SimpleNamespace(name=n, count=1, cell="hw." + n, ghost="ghost." + n) for n, _ in reads
+        SimpleNamespace(name=n, count=1, cell="hw." + n, ghost="ghost." + n) for n, _, _ in reads
     ]
     target = SimpleNamespace(
         host_visible=("hw.",),
@@ -77,6 +77,7 @@ def switch(
     result.cycle = Relation("cycle", dict(cycle), tuple(assumes))
     result.accesses = list(accesses)
     result.reads = dict(reads)
+    result.enumerated = {key[:2]: t.true for key in reads}
     before = {name: cell(name, value.width) for name, value in initial.items()}
     result.points = {"put": Point({**before, **cycle}, (), ())}
     return result
@@ -167,7 +168,7 @@ def saved(load: Term | None = None, write: Mapping[str, Term] | None = None) -> 
         {"k.x": ZERO, "ghost.x": ZERO, "hw.x": t.var("init/hw", 8)},
         {"hw.x": kernel if load is None else load},
         [Relation("write", dict(write), ())],
-        reads={("x", 0): Read(t.true, t.true, kernel, ghost, ())},
+        reads={("x", 0, 0): Read(t.true, kernel, ghost, ())},
     )
 
 
@@ -245,8 +246,8 @@ def test_a_partial_access_proves_nothing() -> None:
 def test_an_emulated_read_that_cannot_happen_proves_nothing() -> None:
     system = saved()
     value = t.var("in/read", 8)
-    system.reads["x", 0] = Read(t.true, t.true, value, ZERO, (value.ult(1), X.ult(1)))
-    wrong = violation(value.ne(0), READ, system.reads["x", 0].assumes)
+    system.reads["x", 0, 0] = Read(t.true, value, ZERO, (value.ult(1), X.ult(1)))
+    wrong = violation(value.ne(0), READ, system.reads["x", 0, 0].assumes)
     assert judge(system, never(wrong)).verdict == "unknown"
 
 

@@ -38,14 +38,18 @@ class Parameter:
     values: tuple[str, ...]
 
 
+EmulatedRead = Callable[[Machine, int], tuple[Any, Any, Any]]
+"""Runs the kernel's read path for copy i of a register: (accepted, value, what it must be)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Register:
     """A register that the guest owns across switches.
 
     `cell` and `ghost` name the hardware cell and the expected value of copy i with `{}` for i.
     `enumerated(m, i)`: the guest's configuration has copy i. `switched`: hardware holds the
-    guest's value while it runs (else only emulated reads show it). `emulated_read(m, i)` runs the
-    kernel's read path and returns (accepted, value).
+    guest's value while it runs, else what `loaded` (a kernel cell) says, and only emulated reads
+    show the guest's. `reads`: every way to read copy i that the kernel answers.
     """
 
     name: str
@@ -55,7 +59,24 @@ class Register:
     width: int
     switched: bool
     enumerated: Callable[[Machine, int], Any]
-    emulated_read: Callable[[Machine, int], tuple[Any, Any, Any]]
+    reads: Sequence[EmulatedRead]
+    loaded: str = ""
+
+    def read_phase(self, i: int, way: int) -> str:
+        """The name of the phase in which copy i is read in one of the ways."""
+        name = f"read/{self.name}[{i}]"
+        return f"{name}/{way}" if way else name
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A part of a cycle. `observed`: the guest may look around at its end; `entry`: it is the
+    VM-entry."""
+
+    name: str
+    run: Callable[[Machine], None]
+    observed: bool = False
+    entry: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,20 +118,20 @@ class Assumption:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One switch. Phases run in this order: host, load, enter, guest, leave, put.
+    """One switch.
 
     `required`: files, and `functions`: what the models call, without which a tree is none for this
     target. `setup` builds a vCPU after creation, CPUID configuration and reset from inputs; it
-    leaves every kernel cell that the phases read defined. `host`: what the host may do to hardware
-    while the vCPU is put. `load`, `leave` and `put` run the kernel's functions. `enter` and
-    `guest` are hardware and guest; `guest` may do any number of steps at once. `capture` updates
-    the ghosts of switched registers from hardware right after the guest ran.
+    leaves every kernel cell that the phases read defined. `phases`: what one cycle does, in order:
+    it begins with what the host may do to hardware while the vCPU is put, and ends with put. The
+    kernel's functions take turns with hardware and with the guest, which may do any number of
+    steps at once.
     `accesses`: every emulated access. `mutable(cell)`: phases or accesses may write the cell
     (checked: a write elsewhere is found and added).
     `observe(m)`: what the guest can read directly right after entry; `reachable(m)`: what it can
     read, write or let count. `host_visible`: prefixes of the cells that anyone can read after
-    put. `legal(m)`: which hardware states are possible at all (reserved bits are 0, values within
-    widths); it must be kept by every phase and holds initially.
+    put. `entered(cells)`: the guest is in. `legal(m)`: which hardware states are possible at all
+    (reserved bits are 0, values within widths); it must be kept by every phase and holds initially.
     `counting(m)`: (register copy, flag, why) for all that can count: it counts now. `counters`:
     the cells of registers that must be quiet while they are accessed.
     `platform(input)`: this input of setup is the same for all vCPUs of a machine. `transient`:
@@ -130,13 +151,7 @@ class Target:
     parameters: Sequence[Parameter]
     registers: Callable[[Program], Sequence[Register]]
     setup: Callable[[Program, Machine], None]
-    host: Callable[[Machine], None]
-    load: Callable[[Machine], None]
-    enter: Callable[[Machine], None]
-    guest: Callable[[Machine], None]
-    capture: Callable[[Program, Machine], None]
-    leave: Callable[[Program, Machine], None]
-    put: Callable[[Machine], None]
+    phases: Callable[[Program], Sequence[Phase]]
     accesses: Callable[[Program], Sequence[Access]]
     mutable: Callable[[str], bool]
     observe: Callable[[Machine], Sequence[Observation]]

@@ -28,13 +28,7 @@ ASSUMPTIONS = (
     ),
     Assumption(
         "emulated.rdpmc",
-        "an RDPMC that KVM answers, and events that it counts for instructions that it emulates, "
-        "are not looked at (kvm_pmu_rdpmc, kvm_pmu_trigger_event)",
-    ),
-    Assumption(
-        "emulated.names",
-        "a counter is read through one of its MSRs, by a vCPU that has the register; reads through "
-        "its other MSR, or by a vCPU without it, are not looked at",
+        "an RDPMC that KVM answers is not looked at (kvm_pmu_rdpmc)",
     ),
     Assumption(
         "emulated.perf-metrics-values",

@@ -118,7 +118,7 @@ def _becomes(m: Machine, cell: str, possible: Any, value: Any, note: str) -> Non
 
 def guest(m: Machine) -> None:
     """Any number of steps of the guest; nothing when it was not entered."""
-    entered = m.get("run.entered")
+    entered = m.get("run.inside")
     clears = _metrics_clear(m)
     fixed3 = writable(m, pmu.fixed_ctr(3))
     can = {cell: can_count(m, cell) for cell in (*pmu.counters(m), pmu.PERF_METRICS)}

@@ -7,6 +7,13 @@
 #define kvm_pmu_call(func) kvm_pmu_ops.func
 #define kvm_pmu_ops_update(ops) ((void)0)
 
+/* An operation of the vendor; one without a contract is not understood. */
+#define kvm_x86_call(func) __model_op_##func
+int __model_op_get_cpl(struct kvm_vcpu *vcpu);
+
+#define srcu_read_lock(srcu) 0
+#define srcu_read_unlock(srcu, idx) ((void)(idx))
+
 #define boot_cpu_has(feature) __model_cpu_has(feature)
 #define cpu_feature_enabled(feature) __model_cpu_has(feature)
 #define static_cpu_has(feature) __model_cpu_has(feature)

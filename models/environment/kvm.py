@@ -188,6 +188,7 @@ def contracts(program: Program) -> dict[str, Contract]:
         "pmc_is_event_allowed": _any("allowed"),
         "x86_perf_get_lbr": _nothing,
         "is_noncanonical_msr_address": _any("noncanonical"),
+        "__model_op_get_cpl": _any("cpl"),
         "intel_pmu_is_valid_lbr_msr": always(0),
         **{name: _any(name) for name in _HOST_STATE},
     }

@@ -2,8 +2,8 @@
 
 Cells: vmcs.guest_global_ctrl and vmcs.host_global_ctrl (64 bits), the control words
 vmcs.entry_controls, vmcs.exit_controls and vmcs.exec_controls (32 bits), the number of entries in
-the VM-exit MSR-store area vmcs.exit_msr_store_count (32 bits), and the truth value run.entered:
-the guest ran in this cycle.
+the VM-exit MSR-store area vmcs.exit_msr_store_count (32 bits), and the truth value run.inside:
+the CPU is in the guest.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ CELLS = {
     "vmcs.exit_controls": 32,
     "vmcs.exec_controls": 32,
     "vmcs.exit_msr_store_count": 32,
-    "run.entered": 0,
+    "run.inside": 0,
 }
 
 
@@ -63,7 +63,7 @@ def enter(m: Machine) -> None:
         intel_pmu.advance_all(m, "VM-entry")
         m.emit("VM-entry", intel_pmu.GLOBAL_CTRL, before, field, "from the VMCS guest field")
         m.set(intel_pmu.GLOBAL_CTRL, field)
-    m.set("run.entered", entered)
+    m.set("run.inside", entered)
 
 
 def leave(m: Machine) -> Any:
@@ -76,4 +76,5 @@ def leave(m: Machine) -> Any:
     with m.when((controls & EXIT_LOAD_GLOBAL_CTRL).nonzero()):
         m.emit("VM-exit", intel_pmu.GLOBAL_CTRL, value, host, "from the VMCS host field")
         m.set(intel_pmu.GLOBAL_CTRL, host)
+    m.set("run.inside", m.flag(False))
     return value

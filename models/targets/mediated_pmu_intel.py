@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from models.environment import emulated, guest, host_perf, kvm, prelude
@@ -16,7 +17,17 @@ from verify.errors import BadInput
 from verify.ir.contract import CallSite, Contract
 from verify.ir.machine import Machine
 from verify.ir.program import Dialect, Program
-from verify.target import Assumption, Ordering, Parameter, Register, Setting, Target
+from verify.target import (
+    Access,
+    Assumption,
+    EmulatedRead,
+    Ordering,
+    Parameter,
+    Phase,
+    Register,
+    Setting,
+    Target,
+)
 
 PMU = f"{VCPU}.arch.pmu"
 CPUID = "__guest_cpuid_pmu"
@@ -107,6 +118,7 @@ def _cells(program: Program) -> dict[str, int]:
         **kvm.CELLS,
         **bitmap,
         **{ghost(kind): 64 for kind in ghosts},
+        "run.again": 0,
         "config.guest_nested": 0,
         "config.limit_guest_gp": 64,
         "config.limit_guest_fixed": 64,
@@ -262,13 +274,16 @@ def _registers(program: Program) -> list[Register]:
     def counter(m: Machine, i: int) -> Any:
         return with_pmu(m, m.const(i, 32).ult(m.get(f"{PMU}.nr_arch_gp_counters")))
 
-    def read(first: int, kind: str, many: bool, mask: str | None = None) -> Any:
+    def read(first: int, kind: str, many: bool, mask: str | None = None) -> EmulatedRead:
         def emulated_read(m: Machine, i: int) -> tuple[Any, Any, Any]:
             accepted, value = emulated.read(m, first + i)
             expected = m.get(ghost(kind, i if many else None))
             return accepted, value, expected if mask is None else expected & m.get(mask)
 
         return emulated_read
+
+    def zero(number: int) -> EmulatedRead:
+        return lambda m, i: (*emulated.read(m, number), m.const(0, 64))
 
     def fixed_counter(k: int) -> Register:
         def enumerated(m: Machine, i: int) -> Any:
@@ -280,7 +295,8 @@ def _registers(program: Program) -> list[Register]:
             return accepted, value, expected
 
         name, cell = f"FIXED_CTR{k}", pmu.fixed_ctr(k)
-        return Register(name, 1, cell, ghost("FIXED_CTR", k), 64, True, enumerated, emulated_read)
+        reads = (emulated_read,)
+        return Register(name, 1, cell, ghost("FIXED_CTR", k), 64, True, enumerated, reads)
 
     def metrics(m: Machine, i: int) -> Any:
         return with_pmu(m, _guest_capability(m, msr.CAP_PERF_METRICS))
@@ -290,28 +306,32 @@ def _registers(program: Program) -> list[Register]:
     return [
         Register(
             "PMC", gp, "hw.PMC[{}]", "ghost.PMC[{}]", 64, True, counter,
-            read(msr.PERFCTR0, "PMC", True, "config.limit_guest_gp"),
+            tuple(read(n, "PMC", True, "config.limit_guest_gp") for n in (msr.PERFCTR0, msr.PMC0)),
         ),
         Register(
             "EVTSEL", gp, "hw.EVTSEL[{}]", "ghost.EVTSEL[{}]", 64, False, counter,
-            read(msr.EVTSEL0, "EVTSEL", True),
+            (read(msr.EVTSEL0, "EVTSEL", True),), f"{PMU}.gp_counters[{{}}].eventsel_hw",
         ),
         *(fixed_counter(k) for k in range(fixed)),
         Register(
             "FIXED_CTR_CTRL", 1, fixed_ctrl, "ghost.FIXED_CTR_CTRL", 64, False, from_version_2,
-            read(msr.FIXED_CTR_CTRL, "FIXED_CTR_CTRL", False),
+            (read(msr.FIXED_CTR_CTRL, "FIXED_CTR_CTRL", False),), f"{PMU}.fixed_ctr_ctrl_hw",
         ),
         Register(
             "GLOBAL_CTRL", 1, ctrl, "ghost.GLOBAL_CTRL", 64, True, from_version_2,
-            read(msr.GLOBAL_CTRL, "GLOBAL_CTRL", False),
+            (read(msr.GLOBAL_CTRL, "GLOBAL_CTRL", False),),
         ),
         Register(
             "GLOBAL_STATUS", 1, status, "ghost.GLOBAL_STATUS", 64, True, from_version_2,
-            read(msr.GLOBAL_STATUS, "GLOBAL_STATUS", False),
+            (
+                read(msr.GLOBAL_STATUS, "GLOBAL_STATUS", False),
+                zero(msr.STATUS_RESET),
+                zero(msr.STATUS_SET),
+            ),
         ),
         Register(
             "PERF_METRICS", 1, pmu.PERF_METRICS, "ghost.PERF_METRICS", 64, True, metrics,
-            read(msr.PERF_METRICS, "PERF_METRICS", False),
+            (read(msr.PERF_METRICS, "PERF_METRICS", False),),
         ),
     ]  # fmt: skip
 
@@ -347,7 +367,7 @@ def _setup(program: Program, m: Machine) -> None:
     for register in _registers(program):
         for i in range(register.count):
             m.set(register.ghost.format(i), m.const(0, 64))
-            accepted, value, _ = register.emulated_read(m, i)
+            accepted, value, _ = register.reads[0](m, i)
             m.set(register.ghost.format(i), m.ite(accepted, value, m.const(0, 64)))
 
 
@@ -363,7 +383,8 @@ def _fresh_vmcs(m: Machine) -> None:
     for slot in range(AUTOSTORE_SLOTS):
         m.set(f"vmx.msr_autostore.val[{slot}].index", m.const(0, 32))
         m.set(f"vmx.msr_autostore.val[{slot}].value", m.const(0, 64))
-    m.set("run.entered", m.flag(False))
+    m.set("run.inside", m.flag(False))
+    m.set("run.again", m.flag(False))
     m.set("guest_lvtpc_loaded", m.const(0, 8))
 
 
@@ -391,25 +412,67 @@ def _copies(program: Program) -> list[tuple[str, str]]:
 
 
 def _leave(program: Program, m: Machine) -> None:
-    """VM-exit, and what KVM does before anything else looks at the guest's GLOBAL_CTRL.
-
-    A value that KVM writes into its copy of a register here is one that the guest must find.
-    """
-    with m.when(m.get("run.entered")):
+    """VM-exit, and what KVM does before anything else looks at the guest's GLOBAL_CTRL."""
+    with m.when(m.get("run.inside")):
         value = vmx.leave(m)
         for slot in range(AUTOSTORE_SLOTS):
             entry = f"vmx.msr_autostore.val[{slot}]"
             used = m.const(slot, 32).ult(m.get("vmcs.exit_msr_store_count"))
             with m.when(used & m.get(f"{entry}.index").eq(msr.GLOBAL_CTRL)):
                 m.set(f"{entry}.value", value)
-        copies = _copies(program)
-        before = [m.get(field) for _, field in copies]
-        m.call("vmx_refresh_guest_perf_global_control", m.address(VCPU))
-        for (cell, field), old in zip(copies, before, strict=True):
-            new = m.get(field)
-            with m.when(new.ne(old) & new.ne(m.get(cell))):
-                m.emit("emulated", cell, m.get(cell), new, "set by KVM while hardware has it")
-                m.set(cell, new)
+        _edited(program, m, "vmx_refresh_guest_perf_global_control")
+        m.set("run.again", m.flag(True))
+
+
+def _edited(program: Program, m: Machine, function: str) -> None:
+    """Run a function of the kernel: a value that it writes into KVM's copy of a register is one
+    that the guest must find."""
+    copies = _copies(program)
+    before = [m.get(field) for _, field in copies]
+    m.call(function, m.address(VCPU))
+    for (cell, field), old in zip(copies, before, strict=True):
+        new = m.get(field)
+        with m.when(new.ne(old) & new.ne(m.get(cell))):
+            m.emit("emulated", cell, m.get(cell), new, "set by KVM in its copy")
+            m.set(cell, new)
+
+
+def _fastpath(program: Program, m: Machine) -> None:
+    """An exit that KVM may handle at once, which may skip an instruction and enter the guest again
+    without put (vmx.c: vmx_exit_handlers_fastpath; x86.c: vcpu_enter_guest)."""
+    with m.when(m.get("run.again")):
+        with m.when(m.fresh("instruction", 0)):
+            allowed = m.call("kvm_pmu_is_fastpath_emulation_allowed", m.address(VCPU))
+            with m.when(allowed.nonzero()):
+                _edited(program, m, "kvm_pmu_instruction_retired")
+        m.set("run.again", m.fresh("again", 0))
+
+
+def _enter_again(m: Machine) -> None:
+    with m.when(m.get("run.again")):
+        m.set("run.again", m.flag(False))
+        vmx.enter(m)
+
+
+def _phases(program: Program) -> list[Phase]:
+    """One stay of the vCPU on the CPU (x86.c: vcpu_enter_guest)."""
+    capture, leave = partial(_capture, program), partial(_leave, program)
+    fastpath = partial(_fastpath, program)
+    return [
+        Phase("host", host_perf.host),
+        Phase("load", _load),
+        Phase("enter", vmx.enter, observed=True, entry=True),
+        Phase("guest", guest.guest, observed=True),
+        Phase("capture", capture),
+        Phase("leave", leave),
+        Phase("fastpath", fastpath),
+        Phase("reenter", _enter_again, observed=True, entry=True),
+        Phase("reguest", guest.guest, observed=True),
+        Phase("recapture", capture),
+        Phase("releave", leave),
+        Phase("refastpath", fastpath),
+        Phase("put", _put),
+    ]
 
 
 def _capture(program: Program, m: Machine) -> None:
@@ -417,16 +480,27 @@ def _capture(program: Program, m: Machine) -> None:
     for register in _registers(program):
         if register.switched:
             for i in range(register.count):
-                with m.when(m.get("run.entered") & register.enumerated(m, i)):
+                with m.when(m.get("run.inside") & register.enumerated(m, i)):
                     m.set(register.ghost.format(i), m.get(register.cell.format(i)))
 
 
+def _accesses(program: Program) -> list[Access]:
+    """Emulated accesses, and instructions that KVM emulates, while the vCPU is put."""
+
+    def instruction(m: Machine) -> None:
+        with m.when(kvm.mediated(m)):
+            _edited(program, m, "kvm_pmu_instruction_retired")
+
+    emulation = Access("emulate an instruction", instruction)
+    return [*emulated.accesses(*_sizes(program)), emulation]
+
+
 def _entered(cells: Mapping[str, Any]) -> Any:
-    return cells["run.entered"]
+    return cells["run.inside"]
 
 
 _MUTABLE = re.compile(
-    r"hw\.|ghost\.|run\.entered|vmcs\.guest_global_ctrl|msr_data\.|guest_lvtpc_loaded"
+    r"hw\.|ghost\.|run\.|vmcs\.guest_global_ctrl|msr_data\.|guest_lvtpc_loaded"
     r"|vmx\.vcpu\.arch\.pmu\.(global_ctrl|global_status|fixed_ctr_ctrl|fixed_ctr_ctrl_hw)$"
     r"|vmx\.vcpu\.arch\.pmu\.(perf_metrics|reprogram_pmi.*|pmc_counting.*|pmc_in_use.*)$"
     r"|vmx\.vcpu\.arch\.pmu\.\w+_counters\[\d+\]\.(counter|eventsel_hw)$"
@@ -452,8 +526,13 @@ REPLACED = (
 ASSUMPTIONS = (
     Assumption(
         "frame.order",
-        "each stay in the guest is load, VM-entry, guest, VM-exit, the refresh of GLOBAL_CTRL, "
-        "put, with interrupts off (x86.c: vcpu_enter_guest)",
+        "each stay in the guest is load, VM-entry, guest, VM-exit, the refresh of GLOBAL_CTRL, the "
+        "fastpath, put, with interrupts off (x86.c: vcpu_enter_guest, vmx.c: vmx_vcpu_run)",
+    ),
+    Assumption(
+        "frame.fastpath",
+        "the fastpath emulates instructions only when kvm_pmu_is_fastpath_emulation_allowed says "
+        "so, and enters the guest again without put at most once: further rounds would be alike",
     ),
     Assumption(
         "hw.counts",
@@ -472,8 +551,8 @@ ASSUMPTIONS = (
     ),
     Assumption(
         "load.controls",
-        "load writes the CPU's selectors and FIXED_CTR_CTRL: the proofs compare what the guest can "
-        "read, and a control that load left out shows in what is counted alone",
+        "KVM's copies for the hardware (eventsel_hw, fixed_ctr_ctrl_hw) are what the guest set, "
+        "less what the event filter denies: the proofs compare the hardware with the copies",
     ),
     Assumption("build", "the kernel is built with " + ", ".join(CONFIG) + ", other options off"),
     *kvm.ASSUMPTIONS,
@@ -496,6 +575,8 @@ TARGET = Target(
         "kvm_pmu_get_msr",
         "kvm_pmu_set_msr",
         "kvm_pmu_handle_event",
+        "kvm_pmu_instruction_retired",
+        "kvm_pmu_is_fastpath_emulation_allowed",
         "vmx_get_perf_capabilities",
         "vmx_set_constant_host_state",
         "vmx_recalc_pmu_msr_intercepts",
@@ -510,14 +591,8 @@ TARGET = Target(
     parameters=PARAMETERS,
     registers=_registers,
     setup=_setup,
-    host=host_perf.host,
-    load=_load,
-    enter=vmx.enter,
-    guest=guest.guest,
-    capture=_capture,
-    leave=_leave,
-    put=_put,
-    accesses=lambda program: emulated.accesses(*_sizes(program)),
+    phases=_phases,
+    accesses=_accesses,
     mutable=lambda cell: _MUTABLE.match(cell) is not None,
     observe=guest.observe,
     reachable=guest.reachable,

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 from verify.encode import term as t
 from verify.encode.execute import DEFINED, Executor, Fault, NotUnderstood, Pointer
@@ -39,7 +38,7 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """The state between two phases of a cycle, and what the guest can observe or reach there."""
+    """The state after a phase of a cycle, and what the guest can observe or reach there."""
 
     cells: Cells
     observed: tuple[Observation, ...]
@@ -48,11 +47,10 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """An emulated read at the host phase: the guest has the register, the kernel answers, with
-    what value, and what that must be; `assumes` restricts the read's inputs, and a read that meets
-    one of `faults` has no value."""
+    """An emulated read at the host phase: the kernel answers, with what value, and what that must
+    be; `assumes` restricts the read's inputs, and a read that meets one of `faults` has no value.
+    """
 
-    enumerated: Term
     accepted: Term
     value: Term
     expected: Term
@@ -67,7 +65,9 @@ class Switch:
     `config` constrains the configuration constants; `pinned` holds what the user fixed, which are
     among others the parameters in `hardware`;
     `settings` are the named configuration values; `legal` holds of the hardware state variables;
-    `reads` are the emulated reads by register copy.
+    `enumerated` tells by register copy whether the guest has it, `reads` gives the emulated reads
+    by register copy and way to read it. `points` has the states after each phase; the guest may
+    look around at the `observed` ones, and has just come in at the `entries`.
     """
 
     target: Target
@@ -77,9 +77,12 @@ class Switch:
     settings: dict[str, Term] = field(default_factory=dict)
     initial: Cells = field(default_factory=dict)
     points: dict[str, Point] = field(default_factory=dict)
+    observed: tuple[str, ...] = ()
+    entries: tuple[str, ...] = ()
     cycle: Relation = field(default_factory=lambda: Relation("cycle", {}, ()))
     accesses: list[Relation] = field(default_factory=list)
-    reads: dict[tuple[str, int], Read] = field(default_factory=dict)
+    enumerated: dict[tuple[str, int], Term] = field(default_factory=dict)
+    reads: dict[tuple[str, int, int], Read] = field(default_factory=dict)
     legal: list[Term] = field(default_factory=list)
     not_understood: list[NotUnderstood] = field(default_factory=list)
     functions: set[str] = field(default_factory=set)
@@ -108,6 +111,9 @@ def build(
     BadInput when a name in `config` or `hardware` or one of its values is not known.
     """
     switch = Switch(target, program)
+    phases = target.phases(program)
+    switch.observed = tuple(phase.name for phase in phases if phase.observed)
+    switch.entries = tuple(phase.name for phase in phases if phase.entry)
     cells = {**target.cells(program), **monitors}
     machine = Executor(program, target.contracts(program), target.objects, cells)
     machine.begin_phase("setup")
@@ -192,24 +198,15 @@ def _run(
         switch.functions |= machine.functions
         return Relation(name, post, tuple(machine.assumptions), tuple(machine.faults))
 
-    machine = begin("host")
+    machine = begin("cycle")
     machine.observers.extend(observers)
     for name, width in monitors.items():
         machine.set(name, t.const(0, width))
-    target.host(machine)
-    points = {"host": _point(machine)}
-    for phase, run in (
-        ("load", target.load),
-        ("enter", target.enter),
-        ("guest", target.guest),
-        ("capture", partial(target.capture, switch.program)),
-        ("leave", partial(target.leave, switch.program)),
-        ("put", target.put),
-    ):
-        machine.begin_phase(phase)
-        run(machine)
-        points[phase] = _point(machine, target if phase in ("enter", "guest") else None)
-    switch.points = points
+    switch.points = {}
+    for phase in target.phases(switch.program):
+        machine.begin_phase(phase.name)
+        phase.run(machine)
+        switch.points[phase.name] = _point(machine, target if phase.observed else None)
     switch.cycle = finish(machine, "cycle")
     if found:
         return found
@@ -222,17 +219,12 @@ def _run(
         return found
     for register in target.registers(switch.program):
         for i in range(register.count):
-            machine = begin(f"read/{register.name}[{i}]")
-            enumerated = register.enumerated(machine, i)
-            accepted, value, expected = register.emulated_read(machine, i)
-            switch.reads[register.name, i] = Read(
-                enumerated,
-                accepted,
-                value,
-                expected,
-                tuple(machine.assumptions),
-                tuple(machine.faults),
-            )
+            switch.enumerated[register.name, i] = register.enumerated(begin("has"), i)
+            for k, read in enumerate(register.reads):
+                machine = begin(register.read_phase(i, k))
+                accepted, value, expected = read(machine, i)
+                assumes, faults = tuple(machine.assumptions), tuple(machine.faults)
+                switch.reads[register.name, i, k] = Read(accepted, value, expected, assumes, faults)
     machine = begin("legal")
     switch.legal = [target.legal(machine)]
     switch.not_understood = not_understood
@@ -243,8 +235,9 @@ def _slice(switch: Switch) -> None:
     """Drop the cells on which nothing depends that a property can speak of: hardware, expected
     values, what the guest observes, reads, assumptions and faults."""
     terms = [term for r in switch.relations() for term in (*r.assumes, *_guards(r.faults))]
+    terms += switch.enumerated.values()
     for read in switch.reads.values():
-        terms += [read.enumerated, read.accepted, read.value, read.expected]
+        terms += [read.accepted, read.value, read.expected]
         terms += [*read.assumes, *_guards(read.faults)]
     for point in switch.points.values():
         terms += [x for o in (*point.observed, *point.reachable) for x in (o.visible, o.value)]

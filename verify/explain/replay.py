@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 from verify.ir.interp import Interpreter, Step, Stuck
@@ -170,7 +169,7 @@ def _run(
         steps += _labelled(machine, vcpu, scenario)
     assert machine is not None
     inputs.step = _next_mark(scenario.steps)
-    machine.begin_phase(f"read/{_owner(target, program, scenario.violation.register)}")
+    machine.begin_phase(_read_phase(target, program, scenario.violation))
     found = _probe(machine, scenario.violation)
     steps += _labelled(machine, vcpu, scenario)
     return _Outcome(*found, steps, settings)
@@ -181,12 +180,12 @@ def _next_mark(steps: Sequence[Planned]) -> str:
     return f"#{used}"
 
 
-def _owner(target: Target, program: Program, cell: str) -> str:
+def _read_phase(target: Target, program: Program, violation: Violation) -> str:
     for register in target.registers(program):
         for i in range(register.count):
-            if register.cell.format(i) == cell:
-                return f"{register.name}[{i}]"
-    return cell
+            if register.cell.format(i) == violation.register:
+                return register.read_phase(i, violation.way)
+    return READ
 
 
 def _machine(
@@ -223,18 +222,10 @@ def _cycle(
     for name, width in monitors.items():
         machine.set(name, machine.const(0, width))
     found = None
-    for phase, run in (
-        ("host", target.host),
-        ("load", target.load),
-        ("enter", target.enter),
-        ("guest", target.guest),
-        ("capture", partial(target.capture, program)),
-        ("leave", partial(target.leave, program)),
-        ("put", target.put),
-    ):
-        machine.begin_phase(phase)
-        run(machine)
-        if phase == stop:
+    for phase in target.phases(program):
+        machine.begin_phase(phase.name)
+        phase.run(machine)
+        if phase.name == stop:
             found = _probe(machine, violation)
             break
     machine.observers.clear()

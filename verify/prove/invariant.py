@@ -29,7 +29,7 @@ def candidates(switch: Switch) -> list[Candidate]:
     hardware = switch.target.host_visible
     state = {c: t.var(STATE + c, v.width) for c, v in switch.initial.items()}
     owned = {
-        register.ghost.format(i): switch.reads[register.name, i].enumerated
+        register.ghost.format(i): switch.enumerated[register.name, i]
         for register in switch.target.registers(switch.program)
         for i in range(register.count)
     }

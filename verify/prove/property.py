@@ -47,7 +47,8 @@ class Violation:
     values that differ. `assumes`: what else the inputs satisfy.
     `probe(machine)` looks for the violation in a concrete run at that point: (relevant, observed,
     expected), expected None when the second run gives it.
-    `late`: the register whose write comes too late, when that is what the rule is about.
+    `late`: the register whose write comes too late, when that is what the rule is about. `way`: by
+    which of the register's reads it shows.
     """
 
     register: str
@@ -60,6 +61,7 @@ class Violation:
     assumes: tuple[Term, ...] = ()
     pair: Pairing | None = None
     late: str = ""
+    way: int = 0
 
 
 Unaffected = Callable[[Pairing, Sequence[str]], frozenset[str]]

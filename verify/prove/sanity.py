@@ -32,8 +32,8 @@ def questions(switch: Switch, holding: Sequence[Term]) -> list[Question]:
         if relation.faults:
             fault = t.conj([*relation.assumes, _fault(relation.faults)])
             result.append(Question(f"{name} {_without(relation.faults)}", context, fault))
-    for (register, i), read in switch.reads.items():
-        name = f"read of {register}[{i}]"
+    for (register, i, way), read in switch.reads.items():
+        name = f"read {way} of {register}[{i}]"
         result.append(Question(f"total {name}", context, _stuck(read.assumes)))
         if read.faults:
             fault = t.conj([*read.assumes, _fault(read.faults)])

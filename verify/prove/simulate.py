@@ -53,8 +53,7 @@ def _wishes(
     switch: Switch, constants: Sequence[Term], chance: random.Random, varied: bool
 ) -> tuple[Term, ...]:
     """A machine and guest with all registers, or with some."""
-    registers = [read.enumerated for read in switch.reads.values()]
-    usual = list(dict.fromkeys(registers))
+    usual = list(dict.fromkeys(switch.enumerated.values()))
     if varied:
         usual = [r if chance.random() < 0.7 else t.negate(r) for r in usual]
     free = [

@@ -75,6 +75,7 @@ static void kvm_pmu_reset(struct kvm_vcpu *vcpu)
 	pmu->global_ctrl = 0;
 	pmu->global_status = 0;
 	pmu->reprogram_pmi[0] = 0;
+	pmu->pmc_counting_instructions[0] = 0;
 
 	kvm_pmu_call(reset)(vcpu);
 }
@@ -219,6 +220,33 @@ static void filter_counter(struct kvm_pmc *pmc)
 		pmu->fixed_ctr_ctrl_hw |= pmu->fixed_ctr_ctrl & nibble;
 }
 
+static bool counts_instructions(struct kvm_pmc *pmc)
+{
+	u64 controls;
+
+	if (pmc->type == KVM_PMC_FIXED) {
+		controls = pmc_to_pmu(pmc)->fixed_ctr_ctrl;
+		return pmc->idx == KVM_FIXED_PMC_BASE_IDX && (controls & INTEL_FIXED_BITS_MASK);
+	}
+
+	if (!(pmc->eventsel & ARCH_PERFMON_EVENTSEL_ENABLE))
+		return false;
+
+	return (pmc->eventsel & 0xffff) == perf_get_hw_event_config(PERF_COUNT_HW_INSTRUCTIONS);
+}
+
+static void look_at_controls(struct kvm_pmc *pmc)
+{
+	unsigned long *counting = pmc_to_pmu(pmc)->pmc_counting_instructions;
+
+	filter_counter(pmc);
+
+	if (counts_instructions(pmc))
+		set_bit(pmc->idx, counting);
+	else
+		clear_bit(pmc->idx, counting);
+}
+
 /* Before the next stay in the guest, for the counters whose controls have changed. */
 void kvm_pmu_handle_event(struct kvm_vcpu *vcpu)
 {
@@ -230,11 +258,40 @@ void kvm_pmu_handle_event(struct kvm_vcpu *vcpu)
 
 	for (i = 0; i < pmu->nr_arch_gp_counters; i++)
 		if (waiting & BIT_ULL(i))
-			filter_counter(&pmu->gp_counters[i]);
+			look_at_controls(&pmu->gp_counters[i]);
 
 	for (i = 0; i < pmu->nr_arch_fixed_counters; i++)
 		if (waiting & BIT_ULL(KVM_FIXED_PMC_BASE_IDX + i))
-			filter_counter(&pmu->fixed_counters[i]);
+			look_at_controls(&pmu->fixed_counters[i]);
+}
+
+static void count_one(struct kvm_pmc *pmc)
+{
+	if (!pmc_is_event_allowed(pmc))
+		return;
+
+	pmc_write_counter(pmc, pmc->counter + 1);
+	if (pmc->counter == 0)
+		pmc_to_pmu(pmc)->global_status |= BIT_ULL(pmc->idx);
+}
+
+/* KVM has emulated an instruction: it counts, as if the guest had executed it. */
+void kvm_pmu_instruction_retired(struct kvm_vcpu *vcpu)
+{
+	struct kvm_pmu *pmu = vcpu_to_pmu(vcpu);
+	u64 counting = pmu->pmc_counting_instructions[0];
+	u32 i;
+
+	if (kvm_pmu_has_perf_global_ctrl(pmu))
+		counting &= pmu->global_ctrl;
+
+	for (i = 0; i < pmu->nr_arch_gp_counters; i++)
+		if (counting & BIT_ULL(i))
+			count_one(&pmu->gp_counters[i]);
+
+	for (i = 0; i < pmu->nr_arch_fixed_counters; i++)
+		if (counting & BIT_ULL(KVM_FIXED_PMC_BASE_IDX + i))
+			count_one(&pmu->fixed_counters[i]);
 }
 
 static bool kvm_need_any_pmc_intercept(struct kvm_vcpu *vcpu)

@@ -102,6 +102,17 @@ static inline void kvm_pmu_request_counter_reprogram(struct kvm_pmc *pmc)
 	kvm_make_request(KVM_REQ_PMU, pmc->vcpu);
 }
 
+/* While hardware has the counters KVM cannot count for the guest, so that it must go and put. */
+static inline bool kvm_pmu_is_fastpath_emulation_allowed(struct kvm_vcpu *vcpu)
+{
+	struct kvm_pmu *pmu = vcpu_to_pmu(vcpu);
+
+	if (!kvm_vcpu_has_mediated_pmu(vcpu))
+		return true;
+
+	return !(pmu->pmc_counting_instructions[0] & pmu->global_ctrl);
+}
+
 void pmc_write_counter(struct kvm_pmc *pmc, u64 val);
 
 void kvm_pmu_ops_update(const struct kvm_pmu_ops *pmu_ops);
@@ -117,6 +128,7 @@ int kvm_pmu_set_msr(struct kvm_vcpu *vcpu, struct msr_data *msr_info);
 /* What the filter that userspace has set says of a counter's event. */
 bool pmc_is_event_allowed(struct kvm_pmc *pmc);
 void kvm_pmu_handle_event(struct kvm_vcpu *vcpu);
+void kvm_pmu_instruction_retired(struct kvm_vcpu *vcpu);
 
 bool kvm_need_perf_global_ctrl_intercept(struct kvm_vcpu *vcpu);
 bool kvm_need_rdpmc_intercept(struct kvm_vcpu *vcpu);

@@ -50,6 +50,8 @@ struct kvm_pmu {
 	struct kvm_pmc fixed_counters[KVM_MAX_NR_FIXED_COUNTERS];
 	DECLARE_BITMAP(reprogram_pmi, X86_PMC_IDX_MAX);
 	DECLARE_BITMAP(all_valid_pmc_idx, X86_PMC_IDX_MAX);
+	/* Would have counted an instruction that KVM emulates, if GLOBAL_CTRL lets them. */
+	DECLARE_BITMAP(pmc_counting_instructions, X86_PMC_IDX_MAX);
 };
 
 struct kvm_vcpu_arch {

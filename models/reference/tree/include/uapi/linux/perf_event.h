@@ -1,0 +1,6 @@
+#ifndef _UAPI_LINUX_PERF_EVENT_H
+#define _UAPI_LINUX_PERF_EVENT_H
+
+#define PERF_COUNT_HW_INSTRUCTIONS	1
+
+#endif
