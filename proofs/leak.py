@@ -7,6 +7,8 @@ only what the guest itself makes undefined while it runs is the guest's own affa
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache, partial
 from typing import Any
 
 from verify.encode import term as t
@@ -16,18 +18,17 @@ from verify.ir.machine import Machine
 from verify.prove.property import (
     READ,
     SECOND,
+    Agree,
     MachineCells,
     Pairing,
     Probe,
     Property,
-    Unaffected,
     Violation,
-    simply,
 )
 from verify.target import EmulatedRead, Observation, Target
 
-GUEST = ("guest/", "reguest/")
-"""The phases in which the guest runs."""
+GUEST = "guest/"
+"""The phase in which the guest runs."""
 
 
 def _base(name: str) -> str:
@@ -49,6 +50,7 @@ def _counted(base: str) -> bool:
     return not base.startswith(GUEST) and ("/advance/" in base or base.endswith("/overflow"))
 
 
+@cache
 def host_secret(prefixes: tuple[str, ...]) -> Pairing:
     """The hardware's content when the switch begins, and what the host does, is secret; the
     guest's inputs are not."""
@@ -76,6 +78,7 @@ def left_over(prefixes: tuple[str, ...], equal: frozenset[str]) -> Pairing:
     return Pairing("the next guest must not see this guest's values", secret)
 
 
+@cache
 def guest_secret(prefixes: tuple[str, ...]) -> Pairing:
     """All that the guest and its software state hold is secret; hardware, and what the host does
     or is counted of it, is not."""
@@ -87,7 +90,7 @@ def guest_secret(prefixes: tuple[str, ...]) -> Pairing:
             return True
         return not (_is_public(base) or base.startswith((*cells, "host/")) or _counted(base))
 
-    return Pairing("nobody else may see the guest's values", secret)
+    return Pairing("nobody else may see the guest's values", secret, lasting=prefixes)
 
 
 def _second(terms: list[Term], pair: Pairing) -> list[Term]:
@@ -152,75 +155,75 @@ def _reads(switch: Switch, pair: Pairing, text: str) -> list[Violation]:
     return result
 
 
-def _left(switch: Switch, pair: Pairing, text: str) -> list[Violation]:
-    """What of the hardware differs after put between the two runs."""
-    end = switch.points["put"].cells
+def left(switch: Switch, agree: Agree) -> list[Violation]:
+    """What of the hardware differs after put between two runs of different guests."""
+    last = next(reversed(switch.points))
+    pair = agree(guest_secret(switch.target.host_visible), last)
+    end = switch.points[last].cells
     names = sorted(c for c in end if c.startswith(switch.target.host_visible))
     values = [end[c] for c in names]
-    others = _second(values, pair)
+    text = "what put leaves in hardware depends on the guest"
     return [
-        Violation(c, "put", a.ne(b), b, a, text, _content(c), pair=pair)
-        for c, a, b in zip(names, values, others, strict=True)
+        Violation(c, last, a.ne(b), b, a, text, _content(c), pair=pair)
+        for c, a, b in zip(names, values, _second(values, pair), strict=True)
     ]
 
 
 def _seen(
-    switch: Switch, pairing: Callable[[Unaffected], Pairing], text: str
-) -> Callable[[Unaffected], Sequence[Violation]]:
+    switch: Switch, pairing: Callable[[Agree], Pairing], text: str
+) -> Callable[[Agree], Sequence[Violation]]:
     """What the guest observes right after entry, after it has run for a while, and by reads that
-    KVM answers, also of software state into which the secret went in an earlier cycle."""
-    software = [c for c in switch.initial if not c.startswith(switch.target.host_visible)]
+    KVM answers."""
 
-    def violations(unaffected: Unaffected) -> Sequence[Violation]:
-        pair = pairing(unaffected)
-        equal = unaffected(pair, software)
-        pair = pair.with_cells(c for c in software if c not in equal)
-        return [
+    def violations(agree: Agree) -> Sequence[Violation]:
+        pair = pairing(agree)
+        seen = [
             violation
             for phase in switch.observed
-            for violation in _observations(switch, phase, "observed", pair, text)
-        ] + _reads(switch, pair, text)
+            for violation in _observations(switch, phase, "observed", agree(pair, phase), text)
+        ]
+        return seen + _reads(switch, agree(pair, READ), text)
 
     return violations
 
 
+def _unlike(switch: Switch, agree: Agree) -> Pairing:
+    """The next vCPU's runs differ in what this vCPU may have left in hardware."""
+    prefixes = switch.target.host_visible
+    pair = replace(guest_secret(prefixes), lasting=())
+    known = agree(pair, READ)
+    hardware = (c for c in switch.initial if c.startswith(prefixes))
+    return left_over(prefixes, frozenset(c for c in hardware if not known.secret(STATE + c)))
+
+
+def _closed(switch: Switch, agree: Agree) -> Sequence[Violation]:
+    """Registers that the guest reaches directly and load does not write, or put does not scrub."""
+    entry = switch.entries[0]
+    open_ = {o.register: o.visible for o in switch.points[entry].reachable}
+    pair = agree(host_secret(switch.target.host_visible), entry)
+    text = "reachable by the guest directly, but load does not write it"
+    found = _observations(switch, entry, "reachable", pair, text)
+    text = "reachable by the guest directly, but put does not save and scrub it"
+    for v in left(switch, agree):
+        if v.register in open_:
+            bad = t.conj([open_[v.register], v.bad])
+            found.append(replace(v, bad=bad, text=text))
+    return found
+
+
 def properties(switch: Switch) -> list[Property]:
     """The leak family and access.closed."""
-    prefixes = switch.target.host_visible
-    hardware = [c for c in switch.initial if c.startswith(prefixes)]
-    guest, host = guest_secret(prefixes), host_secret(prefixes)
-    first = switch.points[switch.entries[0]]
-    entered = switch.target.entered(first.cells)
+    prefixes, entry = switch.target.host_visible, switch.entries[0]
+    premise = (entry, switch.target.entered(switch.points[entry].cells))
     runs = "the guest is entered"
-    left = _left(switch, guest, "what put leaves in hardware depends on the guest")
-    open_ = {o.register: o.visible for o in first.reachable}
-    closed_left = [
-        Violation(
-            v.register,
-            v.phase,
-            t.conj([open_[v.register], v.bad]),
-            v.expected,
-            v.observed,
-            "reachable by the guest directly, but put does not save and scrub it",
-            v.probe,
-            pair=v.pair,
-        )
-        for v in left
-        if v.register in open_
-    ]
-    text = "reachable by the guest directly, but load does not write it"
-    closed_load = [
-        violation
-        for phase in switch.entries
-        for violation in _observations(switch, phase, "reachable", host, text)
-    ]
+    guest, host = guest_secret(prefixes), host_secret(prefixes)
     return [
         Property(
             "leak.guest-host",
             "leak",
             "nothing that depends on the guest is left in hardware after put",
-            simply(left),
-            entered,
+            partial(left, switch),
+            premise,
             runs,
         ),
         Property(
@@ -230,10 +233,10 @@ def properties(switch: Switch) -> list[Property]:
             "configuration",
             _seen(
                 switch,
-                lambda unaffected: left_over(prefixes, unaffected(guest, hardware)),
+                partial(_unlike, switch),
                 "the next vCPU can read what the first one left there",
             ),
-            entered,
+            premise,
             runs,
             after=guest,
         ),
@@ -241,16 +244,16 @@ def properties(switch: Switch) -> list[Property]:
             "leak.host-guest",
             "leak",
             "no value of the host's registers can be observed by the guest",
-            _seen(switch, lambda _: host, "the guest can read what the host had there"),
-            entered,
+            _seen(switch, lambda agree: host, "the guest can read what the host had there"),
+            premise,
             runs,
         ),
         Property(
             "access.closed",
             "access",
             "what the guest reaches directly is written by load, saved and scrubbed by put",
-            simply(closed_load + closed_left),
-            entered,
+            partial(_closed, switch),
+            premise,
             runs,
         ),
     ]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from proofs import leak, restore
 from verify.encode import term as t
 from verify.encode.switch import Switch
 from verify.encode.term import Term
 from verify.ir.machine import Machine
 from verify.ir.program import Program
-from verify.prove.property import Probe, Property, Violation, simply
+from verify.prove.property import Agree, Probe, Property, Violation, simply
 from verify.target import Ordering, Target
 
 WRITE = "WRMSR"
@@ -65,19 +66,22 @@ def _watched(cell: str) -> Probe:
 
 
 def _consequence(
-    rule: Ordering, switch: Switch, broken: Term, others: Sequence[Violation]
-) -> tuple[Violation, ...]:
-    """End states that are wrong in a cycle that breaks the rule: other violations of `second`."""
-    end = switch.entries[0] if rule.phase == "load" else rule.phase
-    return tuple(
-        replace(v, bad=t.conj([broken, v.bad]))
-        for v in others
-        if v.register == rule.second and v.phase == end
-    )
+    switch: Switch, rule: Ordering, broken: Term
+) -> Callable[[Agree], Sequence[Violation]]:
+    """End states that are wrong in a step that breaks the rule: `second` does not hold the guest's
+    value when the guest is about to run, or depends on the guest when it has."""
+
+    def violations(agree: Agree) -> Sequence[Violation]:
+        loads = switch.step(rule.phase).start == switch.home
+        ends = restore.held(switch, rule.phase) if loads else leak.left(switch, agree)
+        found = (v for v in ends if v.register == rule.second)
+        return [replace(v, bad=t.conj([broken, v.bad])) for v in found]
+
+    return violations
 
 
-def properties(switch: Switch, others: Sequence[Violation]) -> list[Property]:
-    """The target's ordering rules, and order.quiet; `others` tell what a broken rule leads to."""
+def properties(switch: Switch) -> list[Property]:
+    """The target's ordering rules, and order.quiet."""
     zero, one = t.const(0, 1), t.const(1, 1)
     result = []
     for rule in switch.target.orderings:
@@ -99,11 +103,12 @@ def properties(switch: Switch, others: Sequence[Violation]) -> list[Property]:
                 "order",
                 rule.text,
                 simply((violation,)),
-                switch.points[rule.phase].cells[_cells(rule)[0]].eq(one),
+                (rule.phase, switch.points[rule.phase].cells[_cells(rule)[0]].eq(one)),
                 f"{rule.second} is written on {rule.phase}",
-                _consequence(rule, switch, flag.eq(one), others),
+                _consequence(switch, rule, flag.eq(one)),
             )
         )
+    entry = switch.entries[0]
     quiet = tuple(
         Violation(
             "",
@@ -122,7 +127,7 @@ def properties(switch: Switch, others: Sequence[Violation]) -> list[Property]:
             "order",
             "counters and metrics are disabled while they are saved and restored",
             simply(quiet),
-            switch.target.entered(switch.points[switch.entries[0]].cells),
+            (entry, switch.target.entered(switch.points[entry].cells)),
             "the guest is entered",
         )
     )

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from verify.encode import term as t
 from verify.encode.switch import Switch
+from verify.encode.term import Term
 from verify.ir.machine import Machine
 from verify.prove.property import READ, MachineCells, Probe, Property, Violation, simply
-from verify.target import EmulatedRead, Register, Target
-
-
-def _at_entry(target: Target, register: Register, i: int) -> Probe:
-    def probe(m: Machine) -> tuple[Any, Any, Any]:
-        relevant = register.enumerated(m, i) & target.entered(MachineCells(m))
-        return relevant, m.get(register.cell.format(i)), m.get(_expected(register, i))
-
-    return probe
+from verify.target import EmulatedRead, Register
 
 
 def _expected(register: Register, i: int) -> str:
@@ -46,28 +39,54 @@ def properties(switch: Switch) -> list[Property]:
                 "restore",
                 f"{register.name} at VM-entry and in emulated reads is as the guest left it",
                 simply(violations),
-                t.conj([premise, entered]),
+                (switch.entries[0], t.conj([premise, entered])),
                 f"entered guest whose configuration has {register.name}",
             )
         )
     return result
 
 
+def held(switch: Switch, phase: str) -> Iterator[Violation]:
+    """Registers that do not hold the guest's value at the end of a phase before it runs."""
+    for register in switch.target.registers(switch.program):
+        for i in range(register.count if register.switched else 0):
+            yield _wrong(switch, register, i, phase, t.true, lambda m: m.flag(True))
+
+
 def _violations(switch: Switch, register: Register, i: int) -> Iterator[Violation]:
     """Wrong values of copy i at each VM-entry, and in each read that the kernel answers."""
-    enumerated, name = switch.enumerated[register.name, i], register.cell.format(i)
-    text = "the guest finds another value than it left"
-    if not register.switched:
-        text = "the guest runs with another value than KVM has for it"
-    probe = _at_entry(switch.target, register, i)
+    target = switch.target
     for phase in switch.entries if register.switched or register.loaded else ():
-        cells = switch.points[phase].cells
-        found, expected = cells[name], cells[_expected(register, i)]
-        bad = t.conj([enumerated, switch.target.entered(cells), found.ne(expected)])
-        yield Violation(name, phase, bad, expected, found, text, probe)
+        entered = target.entered(switch.points[phase].cells)
+        yield _wrong(switch, register, i, phase, entered, lambda m: target.entered(MachineCells(m)))
     text = "an emulated read gives another value than the guest left"
     for way, run in enumerate(register.reads):
         read = switch.reads[register.name, i, way]
         bad = t.conj([read.accepted, read.value.ne(read.expected)])
         values, probe = (read.expected, read.value), _by_read(run, i)
+        name = register.cell.format(i)
         yield Violation(name, READ, bad, *values, text, probe, read.assumes, way=way)
+
+
+def _wrong(
+    switch: Switch,
+    register: Register,
+    i: int,
+    phase: str,
+    when: Term,
+    now: Callable[[Machine], Any],
+) -> Violation:
+    """Hardware has not what it must have in copy i at the end of the phase, `when` that matters
+    (`now` in a run)."""
+    name, ghost = register.cell.format(i), _expected(register, i)
+
+    def probe(m: Machine) -> tuple[Any, Any, Any]:
+        return register.enumerated(m, i) & now(m), m.get(name), m.get(ghost)
+
+    text = "the guest finds another value than it left"
+    if not register.switched:
+        text = "the guest runs with another value than KVM has for it"
+    cells = switch.points[phase].cells
+    found, expected = cells[name], cells[ghost]
+    bad = t.conj([switch.enumerated[register.name, i], when, found.ne(expected)])
+    return Violation(name, phase, bad, expected, found, text, probe)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -26,9 +26,9 @@ from verify.prove.process import solve_all
 from verify.prove.property import (
     READ,
     SECOND,
+    Agree,
     Pairing,
     Property,
-    Unaffected,
     Violation,
     simply,
 )
@@ -74,13 +74,27 @@ def switch(
     )
     result = Switch(cast(Target, target), cast(Program, None), **more)
     result.initial = dict(initial)
-    result.cycle = Relation("cycle", dict(cycle), tuple(assumes))
+    result.steps = [Relation("put", dict(cycle), tuple(assumes))]
     result.accesses = list(accesses)
     result.reads = dict(reads)
     result.enumerated = {key[:2]: t.true for key in reads}
     before = {name: cell(name, value.width) for name, value in initial.items()}
-    result.points = {"put": Point({**before, **cycle}, (), ())}
+    result.points = {"put": Point("put", {**before, **cycle}, (), ())}
     return result
+
+
+def split(system: Switch, run: Relation, put: Relation) -> None:
+    """Make of a switch's only step one that leads away, which others follow and lead back."""
+    first = replace(system.steps[0], name="load", end="away")
+    system.steps = [
+        first,
+        replace(run, name="run", start="away", end="away"),
+        replace(put, name="put", start="away"),
+    ]
+    before = {name: cell(name, value.width) for name, value in system.initial.items()}
+    system.points = {
+        step.name: Point(step.name, {**before, **step.post}, (), ()) for step in system.steps
+    }
 
 
 def violation(
@@ -94,7 +108,7 @@ def violation(
 def never(*bad: Term | Violation, premise: Term = t.true, **more: Any) -> Property:
     """The property that none of these can happen."""
     violations = [b if isinstance(b, Violation) else violation(b) for b in bad]
-    return Property("p", "f", "", simply(violations), premise, "the premise", **more)
+    return Property("p", "f", "", simply(violations), ("put", premise), "the premise", **more)
 
 
 def judge(system: Switch, prop: Property, ask: Solve = solve) -> Judgement:
@@ -175,7 +189,7 @@ def saved(load: Term | None = None, write: Mapping[str, Term] | None = None) -> 
 def test_proved_by_an_inferred_invariant() -> None:
     loaded = violation(cell("k.x").ne(cell("ghost.x")), "put")
     system = saved()
-    assert cell("k.x").eq(cell("ghost.x")) in Context(system, solve).invariant
+    assert cell("k.x").eq(cell("ghost.x")) in Context(system, solve).invariant[""]
     assert verdict(system, never(loaded)) == ("proved", 0)
 
 
@@ -196,14 +210,14 @@ def test_a_setup_that_breaks_the_invariant_is_seen() -> None:
     loaded = violation(cell("k.x").ne(cell("ghost.x")), "put")
     system = saved()
     system.initial["k.x"] = t.const(1, 8)
-    assert cell("k.x").eq(cell("ghost.x")) not in Context(system, solve).invariant
+    assert cell("k.x").eq(cell("ghost.x")) not in Context(system, solve).invariant[""]
     assert verdict(system, never(loaded))[0] == "refuted"
 
 
 def test_the_configuration_is_respected() -> None:
     limit = t.var("config/limit", 8)
     system = switch({"hw.x": ZERO}, {"hw.x": t.ite(IN.ult(limit), IN, ZERO)}, config=[limit.ult(5)])
-    after = system.cycle.post["hw.x"]
+    after = system.steps[0].post["hw.x"]
     assert verdict(system, never(violation(after.eq(4), "put"))) == ("proved", 0)
     assert verdict(system, never(violation(after.eq(3), "put"))) == ("refuted", 1)
     system.pinned.append(limit.eq(2))
@@ -231,8 +245,8 @@ def test_a_partial_relation_proves_nothing() -> None:
     """No input is possible in a cycle from x == 7, so nothing follows from no bad successor."""
     system = switch({"k.x": ZERO}, {"k.x": IN}, assumes=[IN.ult(9), X.ne(7) | IN.ult(0)])
     result = judge(system, never(violation(t.const(8, 8).ult(IN), "put")))
-    assert result.verdict == "unknown" and "total cycle" in result.reason
-    system.cycle = Relation("cycle", system.cycle.post, (IN.ult(9),))
+    assert result.verdict == "unknown" and "total put" in result.reason
+    system.steps[0] = Relation("put", system.steps[0].post, (IN.ult(9),))
     assert verdict(system, never(violation(t.const(8, 8).ult(IN), "put"))) == ("proved", 0)
 
 
@@ -266,11 +280,11 @@ def test_a_path_that_can_fault_proves_nothing() -> None:
     system = saved()
     prop = never(cell("k.x").ne(cell("ghost.x")))
     fault = Fault("file.c", 1, "null pointer", X.eq(3))
-    system.cycle = Relation("cycle", system.cycle.post, (), (fault,))
+    system.steps[0] = Relation("put", system.steps[0].post, (), (fault,))
     result = judge(system, prop)
     assert result.verdict == "unknown" and "null pointer" in result.reason
     none = Fault("file.c", 1, "null pointer", cell("k.x").ne(cell("ghost.x")))
-    system.cycle = Relation("cycle", system.cycle.post, (), (none,))
+    system.steps[0] = Relation("put", system.steps[0].post, (), (none,))
     assert judge(system, prop).verdict == "proved"
 
 
@@ -318,7 +332,7 @@ def answered() -> tuple[Switch, Property]:
     system.initial |= {"k.x": start & 3, "ghost.x": start - (start & 0xFC)}
     system.legal = [cell("hw.x").ult(16)]
     post = {"hw.x": X + IN - ghost, "k.x": X + IN}
-    system.cycle = Relation("cycle", post, ((X + IN).eq(ghost),))
+    system.steps[0] = Relation("put", post, ((X + IN).eq(ghost),))
     return system, never(violation((X + IN).ne(ghost), "put"), X.ne(ghost))
 
 
@@ -350,15 +364,13 @@ HIDDEN = t.var("in/secret", 8)
 
 def leaks(system: Switch, observed: Term, pair: Pairing = SECRET) -> Property:
     """Nothing of the secret is in `observed`, however it got there."""
-    software = [c for c in system.initial if not c.startswith("hw.")]
 
-    def violations(unaffected: Unaffected) -> Sequence[Violation]:
-        equal = unaffected(pair, software)
-        wider = pair.with_cells(c for c in software if c not in equal)
+    def violations(agree: Agree) -> Sequence[Violation]:
+        wider = agree(pair, "put")
         (other,) = renamed([observed], SECOND, wider.secret)
         return [violation(observed.ne(other), "put", pair=wider)]
 
-    return Property("p", "f", "", violations, t.true, "the premise")
+    return Property("p", "f", "", violations, ("put", t.true), "the premise")
 
 
 def test_a_secret_in_sight() -> None:
@@ -392,15 +404,16 @@ def test_a_secret_of_the_setup() -> None:
 def between_guests(system: Switch, observed: Term) -> Property:
     """Nothing of one vCPU's secret is in what the next one observes."""
     first = Pairing("", lambda name: "secret" in name)
-    hardware = [c for c in system.initial if c.startswith("hw.")]
 
-    def violations(unaffected: Unaffected) -> Sequence[Violation]:
-        equal = unaffected(first, hardware)
-        second = Pairing("", lambda name: False).with_cells(c for c in hardware if c not in equal)
+    def violations(agree: Agree) -> Sequence[Violation]:
+        known = agree(first, READ).secret
+        hardware = [STATE + c for c in system.initial if c.startswith("hw.")]
+        left = frozenset(name for name in hardware if known(name))
+        second = agree(Pairing("", left.__contains__), "put")
         (other,) = renamed([observed], SECOND, second.secret)
         return [violation(observed.ne(other), "put", pair=second)]
 
-    return Property("p", "f", "", violations, t.true, "the premise", after=first)
+    return Property("p", "f", "", violations, ("put", t.true), "the premise", after=first)
 
 
 def test_a_secret_left_for_the_next_guest() -> None:
@@ -429,14 +442,15 @@ class Random:
     bad: Term
     phase: str
 
-    def successors(self, env: dict[str, int]) -> Iterable[dict[str, int]]:
+    def successors(self, at: str, env: dict[str, int]) -> Iterable[tuple[str, dict[str, int]]]:
         for relation in self.system.relations():
-            for values in inputs():
+            for values in inputs() if relation.start == at else ():
                 here = {**env, **values}
                 if all(t.evaluate(relation.assumes, here)):
                     names = list(relation.post)
                     ends = t.evaluate([relation.post[n] for n in names], here)
-                    yield {**env, **{STATE + n: v for n, v in zip(names, ends, strict=True)}}
+                    after = {STATE + n: v for n, v in zip(names, ends, strict=True)}
+                    yield relation.end, {**env, **after}
 
     def starts(self) -> Iterable[dict[str, int]]:
         names = list(self.system.initial)
@@ -446,22 +460,27 @@ class Random:
                 values = t.evaluate([self.system.initial[n] for n in names], env)
                 yield {**env, **{STATE + n: v for n, v in zip(names, values, strict=True)}}
 
-    def is_bad(self, env: dict[str, int]) -> bool:
-        assumes = () if self.phase == READ else self.system.cycle.assumes
+    def is_bad(self, at: str, env: dict[str, int]) -> bool:
+        step = None if self.phase == READ else self.system.step(self.phase)
+        if at != (step.start if step else self.system.home):
+            return False
+        assumes = step.assumes if step else ()
         return any(all(t.evaluate([*assumes, self.bad], {**env, **v})) for v in inputs())
 
-    def bad_is_reachable(self) -> bool:
-        seen: set[tuple[int, ...]] = set()
-        todo = list(self.starts())
+    def states(self) -> Iterable[tuple[str, dict[str, int]]]:
+        """All reachable states."""
+        seen: set[tuple[str, tuple[int, ...]]] = set()
+        todo = [(self.system.home, env) for env in self.starts()]
         while todo:
-            env = todo.pop()
-            key = tuple(env.values())
+            at, env = todo.pop()
+            key = at, tuple(env.values())
             if key not in seen:
                 seen.add(key)
-                if self.is_bad(env):
-                    return True
-                todo.extend(self.successors(env))
-        return False
+                yield at, env
+                todo.extend(self.successors(at, env))
+
+    def bad_is_reachable(self) -> bool:
+        return any(self.is_bad(at, env) for at, env in self.states())
 
 
 def inputs() -> list[dict[str, int]]:
@@ -496,7 +515,7 @@ def systems(draw: st.DrawFn) -> Random:
         assumes = (truth(1, x, v, y),) if draw(st.integers(0, 3)) == 0 else ()
         return Relation(name, post, assumes)
 
-    cycle = relation("cycle")
+    cycle = relation("put")
     system = switch(
         {"k.x": value(1, i, c, i), "hw.y": value(1, i, c, c)},
         cycle.post,
@@ -504,10 +523,13 @@ def systems(draw: st.DrawFn) -> Random:
         cycle.assumes,
         config=[truth(1, c, c, c)] if draw(st.booleans()) else [],
     )
-    phase = draw(st.sampled_from([READ, "put"]))
-    bad = truth(1, x, y, v if phase == "put" else c)
-    if phase == "put":
-        (bad,) = t.substitute([bad], {cell(n, 2): e for n, e in cycle.post.items()})
+    if draw(st.booleans()):
+        split(system, relation("run"), relation("back"))
+    phase = draw(st.sampled_from([READ, *system.points]))
+    bad = truth(1, x, y, c if phase == READ else v)
+    if phase != READ:
+        ends = system.step(phase).post
+        (bad,) = t.substitute([bad], {cell(n, 2): e for n, e in ends.items()})
     return Random(system, t.conj([bad, truth(1, x, y, c)]), phase)
 
 
@@ -525,8 +547,8 @@ def test_verdicts_are_true(example: Random) -> None:
 @given(systems())
 def test_inferred_invariants_hold_in_all_reachable_states(example: Random) -> None:
     invariant = Context(example.system, solve).invariant
-    broken = t.negate(t.conj(invariant))
-    assert not Random(example.system, broken, READ).bad_is_reachable()
+    for location, env in example.states():
+        assert all(t.evaluate(invariant[location], env))
 
 
 # Two runs against a search of all pairs of states -------------------------------------------------
@@ -551,10 +573,12 @@ def leaky(draw: st.DrawFn) -> tuple[Switch, Term]:
         assumes = (value(x, public, secret).ne(0),) if draw(st.integers(0, 3)) == 0 else ()
         return Relation(name, post, assumes)
 
-    cycle = relation("cycle")
+    cycle = relation("put")
     accesses = [relation("access")] if draw(st.booleans()) else []
     start = {"k.x": t.var("init/i", 2), "k.y": t.const(0, 2)}
     system = switch(start, cycle.post, accesses, cycle.assumes)
+    if draw(st.booleans()):
+        split(system, relation("run"), relation("back"))
     return system, value(x, y, public) & draw(st.sampled_from([1, 2, 3]))
 
 
@@ -575,16 +599,17 @@ def leak_is_reachable(system: Switch, observed: Term) -> bool:
         for x, y in states
         for v in (0, 1)
     }
-    todo = [((i, 0), (i, 0)) for i in range(4)]
+    todo = [(system.home, (i, 0), (i, 0)) for i in range(4)]
     reached = set(todo)
     while todo:
-        one, two = todo.pop()
-        for relation, v in itertools.product(relations, (0, 1)):
+        at, one, two = todo.pop()
+        leads = [r for r in relations if r.start == at]
+        for relation, v in itertools.product(leads, (0, 1)):
             ends = table[relation.name, *one, v], table[relation.name, *two, v]
             for (*a, seen), (*b, also) in itertools.product(*ends):
-                if relation is system.cycle and seen != also:
+                if relation.name == "put" and seen != also:
                     return True
-                pair = (a[0], a[1]), (b[0], b[1])
+                pair = relation.end, (a[0], a[1]), (b[0], b[1])
                 if pair not in reached:
                     reached.add(pair)
                     todo.append(pair)

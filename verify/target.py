@@ -70,13 +70,24 @@ class Register:
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """A part of a cycle. `observed`: the guest may look around at its end; `entry`: it is the
+    """A part of a step. `observed`: the guest may look around at its end; `entry`: it is the
     VM-entry."""
 
     name: str
     run: Callable[[Machine], None]
     observed: bool = False
     entry: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A transition from one location to another: what happens between two points at which the
+    state can be described. A step that ends where it starts may happen any number of times."""
+
+    name: str
+    start: str
+    end: str
+    phases: Sequence[Phase]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +133,12 @@ class Target:
 
     `required`: files, and `functions`: what the models call, without which a tree is none for this
     target. `setup` builds a vCPU after creation, CPUID configuration and reset from inputs; it
-    leaves every kernel cell that the phases read defined. `phases`: what one cycle does, in order:
-    it begins with what the host may do to hardware while the vCPU is put, and ends with put. The
-    kernel's functions take turns with hardware and with the guest, which may do any number of
-    steps at once.
-    `accesses`: every emulated access. `mutable(cell)`: phases or accesses may write the cell
-    (checked: a write elsewhere is found and added).
+    leaves every kernel cell that the phases read defined. `steps`: what one switch does, in order,
+    from the location where a fresh vCPU is back to it. The kernel's functions take turns with
+    hardware, and with host and guest, which may do any number of things at once. `active(m)`: the
+    switch does anything for this vCPU, which its configuration says.
+    `accesses`: every emulated access, where a fresh vCPU is. `mutable(cell)`: phases or accesses
+    may write the cell (checked: a write elsewhere is found and added).
     `observe(m)`: what the guest can read directly right after entry; `reachable(m)`: what it can
     read, write or let count. `host_visible`: prefixes of the cells that anyone can read after
     put. `entered(cells)`: the guest is in. `legal(m)`: which hardware states are possible at all
@@ -151,7 +162,8 @@ class Target:
     parameters: Sequence[Parameter]
     registers: Callable[[Program], Sequence[Register]]
     setup: Callable[[Program, Machine], None]
-    phases: Callable[[Program], Sequence[Phase]]
+    steps: Callable[[Program], Sequence[Step]]
+    active: Callable[[Machine], Any]
     accesses: Callable[[Program], Sequence[Access]]
     mutable: Callable[[str], bool]
     observe: Callable[[Machine], Sequence[Observation]]

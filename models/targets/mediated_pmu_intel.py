@@ -26,6 +26,7 @@ from verify.target import (
     Phase,
     Register,
     Setting,
+    Step,
     Target,
 )
 
@@ -118,7 +119,7 @@ def _cells(program: Program) -> dict[str, int]:
         **kvm.CELLS,
         **bitmap,
         **{ghost(kind): 64 for kind in ghosts},
-        "run.again": 0,
+        "run.exited": 0,
         "config.guest_nested": 0,
         "config.limit_guest_gp": 64,
         "config.limit_guest_fixed": 64,
@@ -384,7 +385,7 @@ def _fresh_vmcs(m: Machine) -> None:
         m.set(f"vmx.msr_autostore.val[{slot}].index", m.const(0, 32))
         m.set(f"vmx.msr_autostore.val[{slot}].value", m.const(0, 64))
     m.set("run.inside", m.flag(False))
-    m.set("run.again", m.flag(False))
+    m.set("run.exited", m.flag(False))
     m.set("guest_lvtpc_loaded", m.const(0, 8))
 
 
@@ -413,7 +414,9 @@ def _copies(program: Program) -> list[tuple[str, str]]:
 
 def _leave(program: Program, m: Machine) -> None:
     """VM-exit, and what KVM does before anything else looks at the guest's GLOBAL_CTRL."""
-    with m.when(m.get("run.inside")):
+    inside = m.get("run.inside")
+    m.set("run.exited", inside)
+    with m.when(inside):
         value = vmx.leave(m)
         for slot in range(AUTOSTORE_SLOTS):
             entry = f"vmx.msr_autostore.val[{slot}]"
@@ -421,7 +424,6 @@ def _leave(program: Program, m: Machine) -> None:
             with m.when(used & m.get(f"{entry}.index").eq(msr.GLOBAL_CTRL)):
                 m.set(f"{entry}.value", value)
         _edited(program, m, "vmx_refresh_guest_perf_global_control")
-        m.set("run.again", m.flag(True))
 
 
 def _edited(program: Program, m: Machine, function: str) -> None:
@@ -437,44 +439,6 @@ def _edited(program: Program, m: Machine, function: str) -> None:
             m.set(cell, new)
 
 
-def _fastpath(program: Program, m: Machine) -> None:
-    """An exit that KVM may handle at once, which may skip an instruction and enter the guest again
-    without put (vmx.c: vmx_exit_handlers_fastpath; x86.c: vcpu_enter_guest)."""
-    with m.when(m.get("run.again")):
-        with m.when(m.fresh("instruction", 0)):
-            allowed = m.call("kvm_pmu_is_fastpath_emulation_allowed", m.address(VCPU))
-            with m.when(allowed.nonzero()):
-                _edited(program, m, "kvm_pmu_instruction_retired")
-        m.set("run.again", m.fresh("again", 0))
-
-
-def _enter_again(m: Machine) -> None:
-    with m.when(m.get("run.again")):
-        m.set("run.again", m.flag(False))
-        vmx.enter(m)
-
-
-def _phases(program: Program) -> list[Phase]:
-    """One stay of the vCPU on the CPU (x86.c: vcpu_enter_guest)."""
-    capture, leave = partial(_capture, program), partial(_leave, program)
-    fastpath = partial(_fastpath, program)
-    return [
-        Phase("host", host_perf.host),
-        Phase("load", _load),
-        Phase("enter", vmx.enter, observed=True, entry=True),
-        Phase("guest", guest.guest, observed=True),
-        Phase("capture", capture),
-        Phase("leave", leave),
-        Phase("fastpath", fastpath),
-        Phase("reenter", _enter_again, observed=True, entry=True),
-        Phase("reguest", guest.guest, observed=True),
-        Phase("recapture", capture),
-        Phase("releave", leave),
-        Phase("refastpath", fastpath),
-        Phase("put", _put),
-    ]
-
-
 def _capture(program: Program, m: Machine) -> None:
     """What the guest leaves in its registers is what it must find again."""
     for register in _registers(program):
@@ -482,6 +446,34 @@ def _capture(program: Program, m: Machine) -> None:
             for i in range(register.count):
                 with m.when(m.get("run.inside") & register.enumerated(m, i)):
                     m.set(register.ghost.format(i), m.get(register.cell.format(i)))
+
+
+def _fastpath(program: Program, m: Machine) -> None:
+    """After an exit KVM may skip an instruction at once, and enter the guest again without put
+    (vmx.c: vmx_exit_handlers_fastpath; x86.c: vcpu_enter_guest)."""
+    with m.when(m.get("run.exited") & m.fresh("instruction", 0)):
+        allowed = m.call("kvm_pmu_is_fastpath_emulation_allowed", m.address(VCPU))
+        with m.when(allowed.nonzero()):
+            _edited(program, m, "kvm_pmu_instruction_retired")
+
+
+PUT, LOADED = "put", "loaded"
+
+
+def _steps(program: Program) -> list[Step]:
+    """One stay of the vCPU on the CPU (x86.c: vcpu_enter_guest)."""
+    run = [
+        Phase("enter", vmx.enter, observed=True, entry=True),
+        Phase("guest", guest.guest, observed=True),
+        Phase("capture", partial(_capture, program)),
+        Phase("leave", partial(_leave, program)),
+        Phase("fastpath", partial(_fastpath, program)),
+    ]
+    return [
+        Step("load", PUT, LOADED, [Phase("host", host_perf.host), Phase("load", _load)]),
+        Step("run", LOADED, LOADED, run),
+        Step("put", LOADED, PUT, [Phase("put", _put)]),
+    ]
 
 
 def _accesses(program: Program) -> list[Access]:
@@ -532,7 +524,7 @@ ASSUMPTIONS = (
     Assumption(
         "frame.fastpath",
         "the fastpath emulates instructions only when kvm_pmu_is_fastpath_emulation_allowed says "
-        "so, and enters the guest again without put at most once: further rounds would be alike",
+        "so, and may enter the guest again without put any number of times",
     ),
     Assumption(
         "hw.counts",
@@ -591,7 +583,8 @@ TARGET = Target(
     parameters=PARAMETERS,
     registers=_registers,
     setup=_setup,
-    phases=_phases,
+    steps=_steps,
+    active=kvm.mediated,
     accesses=_accesses,
     mutable=lambda cell: _MUTABLE.match(cell) is not None,
     observe=guest.observe,

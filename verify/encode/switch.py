@@ -27,19 +27,22 @@ Cells = dict[str, Term]
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """One transition: `post` gives the cells that it changes, `assumes` restricts its inputs.
-    Where a fault happens there is no state after it, whatever `post` says."""
+    """One transition between two locations: `post` gives the cells that it changes, `assumes`
+    restricts its inputs. Where a fault happens there is no state after it, whatever `post` says."""
 
     name: str
     post: Cells
     assumes: tuple[Term, ...]
     faults: tuple[Fault, ...] = ()
+    start: str = ""
+    end: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """The state after a phase of a cycle, and what the guest can observe or reach there."""
+    """The state after a phase of a step, and what the guest can observe or reach there."""
 
+    step: str
     cells: Cells
     observed: tuple[Observation, ...]
     reachable: tuple[Observation, ...]
@@ -67,7 +70,8 @@ class Switch:
     `settings` are the named configuration values; `legal` holds of the hardware state variables;
     `enumerated` tells by register copy whether the guest has it, `reads` gives the emulated reads
     by register copy and way to read it. `points` has the states after each phase; the guest may
-    look around at the `observed` ones, and has just come in at the `entries`.
+    look around at the `observed` ones, and has just come in at the `entries`. `active`: the switch
+    does anything for this vCPU. A fresh vCPU is at `home`, and `steps` lead from there back to it.
     """
 
     target: Target
@@ -79,19 +83,34 @@ class Switch:
     points: dict[str, Point] = field(default_factory=dict)
     observed: tuple[str, ...] = ()
     entries: tuple[str, ...] = ()
-    cycle: Relation = field(default_factory=lambda: Relation("cycle", {}, ()))
+    home: str = ""
+    steps: list[Relation] = field(default_factory=list)
     accesses: list[Relation] = field(default_factory=list)
     enumerated: dict[tuple[str, int], Term] = field(default_factory=dict)
     reads: dict[tuple[str, int, int], Read] = field(default_factory=dict)
     legal: list[Term] = field(default_factory=list)
+    active: Term = t.true
     not_understood: list[NotUnderstood] = field(default_factory=list)
     functions: set[str] = field(default_factory=set)
     setup_faults: tuple[Fault, ...] = ()
     hardware: frozenset[str] = frozenset()
 
     def relations(self) -> list[Relation]:
-        """Every transition between host-phase states."""
-        return [self.cycle, *self.accesses]
+        """Every transition."""
+        return [*self.steps, *self.accesses]
+
+    def locations(self) -> list[str]:
+        """Where states are described, home first."""
+        return list(dict.fromkeys((self.home, *(step.start for step in self.steps))))
+
+    def step(self, phase: str) -> Relation:
+        """The step that a phase belongs to."""
+        name = self.points[phase].step
+        return next(step for step in self.steps if step.name == name)
+
+    def before(self, step: Relation) -> list[Relation]:
+        """The steps that lead from home to this one."""
+        return self.steps[: self.steps.index(step)]
 
 
 Observer = Callable[..., None]
@@ -111,7 +130,8 @@ def build(
     BadInput when a name in `config` or `hardware` or one of its values is not known.
     """
     switch = Switch(target, program)
-    phases = target.phases(program)
+    switch.home = target.steps(program)[0].start
+    phases = [phase for step in target.steps(program) for phase in step.phases]
     switch.observed = tuple(phase.name for phase in phases if phase.observed)
     switch.entries = tuple(phase.name for phase in phases if phase.entry)
     cells = {**target.cells(program), **monitors}
@@ -177,7 +197,7 @@ def _run(
         machine.begin_phase(phase)
         return machine
 
-    def finish(machine: Executor, name: str) -> Relation:
+    def finish(machine: Executor, name: str, leads: tuple[str, str]) -> Relation:
         post: Cells = {}
         for cell, value in machine.cells.items():
             if cell.startswith("%"):
@@ -196,25 +216,28 @@ def _run(
             post[cell] = value
         not_understood.extend(machine.not_understood_places)
         switch.functions |= machine.functions
-        return Relation(name, post, tuple(machine.assumptions), tuple(machine.faults))
+        assumes, faults = tuple(machine.assumptions), tuple(machine.faults)
+        return Relation(name, post, assumes, faults, *leads)
 
-    machine = begin("cycle")
-    machine.observers.extend(observers)
-    for name, width in monitors.items():
-        machine.set(name, t.const(0, width))
-    switch.points = {}
-    for phase in target.phases(switch.program):
-        machine.begin_phase(phase.name)
-        phase.run(machine)
-        switch.points[phase.name] = _point(machine, target if phase.observed else None)
-    switch.cycle = finish(machine, "cycle")
+    switch.points, switch.steps = {}, []
+    for step in target.steps(switch.program):
+        machine = begin(step.name)
+        machine.observers.extend(observers)
+        for name, width in monitors.items():
+            machine.set(name, t.const(0, width))
+        for phase in step.phases:
+            machine.begin_phase(phase.name)
+            phase.run(machine)
+            seen = target if phase.observed else None
+            switch.points[phase.name] = _point(step.name, machine, seen)
+        switch.steps.append(finish(machine, step.name, (step.start, step.end)))
     if found:
         return found
     switch.accesses = []
     for access in target.accesses(switch.program):
         machine = begin(access.name)
         access.run(machine)
-        switch.accesses.append(finish(machine, access.name))
+        switch.accesses.append(finish(machine, access.name, (switch.home, switch.home)))
     if found:
         return found
     for register in target.registers(switch.program):
@@ -227,6 +250,7 @@ def _run(
                 switch.reads[register.name, i, k] = Read(accepted, value, expected, assumes, faults)
     machine = begin("legal")
     switch.legal = [target.legal(machine)]
+    switch.active = target.active(begin("active"))
     switch.not_understood = not_understood
     return set()
 
@@ -235,7 +259,7 @@ def _slice(switch: Switch) -> None:
     """Drop the cells on which nothing depends that a property can speak of: hardware, expected
     values, what the guest observes, reads, assumptions and faults."""
     terms = [term for r in switch.relations() for term in (*r.assumes, *_guards(r.faults))]
-    terms += switch.enumerated.values()
+    terms += [*switch.enumerated.values(), switch.active]
     for read in switch.reads.values():
         terms += [read.accepted, read.value, read.expected]
         terms += [*read.assumes, *_guards(read.faults)]
@@ -253,7 +277,7 @@ def _slice(switch: Switch) -> None:
         kept |= more
     kept |= {cell for cell in switch.initial if cell.startswith(MONITOR)}
     switch.initial = {c: v for c, v in switch.initial.items() if c in kept}
-    switch.cycle = _only(switch.cycle, kept)
+    switch.steps = [_only(step, kept) for step in switch.steps]
     switch.accesses = [_only(access, kept) for access in switch.accesses]
 
 
@@ -270,13 +294,13 @@ def _cells_of(terms: Iterable[Term]) -> set[str]:
     return {name.removeprefix(STATE) for name in names if name.startswith(STATE)}
 
 
-def _point(machine: Executor, target: Target | None = None) -> Point:
+def _point(step: str, machine: Executor, target: Target | None) -> Point:
     cells = {
         c: v for c, v in machine.cells.items() if isinstance(v, Term) and not c.startswith("%")
     }
     if target is None:
-        return Point(cells, (), ())
-    return Point(cells, tuple(target.observe(machine)), tuple(target.reachable(machine)))
+        return Point(step, cells, (), ())
+    return Point(step, cells, tuple(target.observe(machine)), tuple(target.reachable(machine)))
 
 
 def _pin(switch: Switch, config: Mapping[str, int], hardware: Mapping[str, str]) -> None:

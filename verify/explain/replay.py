@@ -15,6 +15,7 @@ from verify.ir.program import Program
 from verify.prove.property import READ, SECOND, Violation
 from verify.prove.reach import Scenario
 from verify.prove.reach import Step as Planned
+from verify.target import Step as SwitchStep
 from verify.target import Target
 
 
@@ -129,6 +130,7 @@ def _run(
 ) -> _Outcome:
     inputs = _Inputs(model, second)
     accesses = {a.name: a for a in target.accesses(program)}
+    switch_steps = {step.name: step for step in target.steps(program)}
     hardware = target.host_visible
     machine: Interpreter | None = None
     vcpu = "A"
@@ -153,16 +155,17 @@ def _run(
             continue
         assert machine is not None
         inputs.step = step.mark
+        if step.enabled is not None and not inputs.flag(f"do{step.mark}"):
+            continue
         if step.kind == "access":
-            if step.enabled is None or not inputs.flag(f"do{step.mark}"):
-                continue
             machine.begin_phase(step.name)
             accesses[step.name].run(machine)
         else:
-            # What shows in a read shows after the last cycle.
+            # What shows in a read shows after the last step.
             shows = step is last and scenario.violation.phase != READ
             stop = scenario.violation.phase if shows else ""
-            found = _cycle(target, program, machine, observers, monitors, stop, scenario.violation)
+            taken = switch_steps[step.name]
+            found = _step(taken, machine, observers, monitors, stop, scenario.violation)
             if found is not None:
                 steps += _labelled(machine, vcpu, scenario)
                 return _Outcome(*found, steps, settings)
@@ -209,9 +212,8 @@ def _label(vcpu: str, scenario: Scenario, phase: str) -> str:
     return f"{vcpu}:{phase}" if two else phase
 
 
-def _cycle(
-    target: Target,
-    program: Program,
+def _step(
+    step: SwitchStep,
     machine: Interpreter,
     observers: Sequence[Observer],
     monitors: Mapping[str, int],
@@ -222,7 +224,7 @@ def _cycle(
     for name, width in monitors.items():
         machine.set(name, machine.const(0, width))
     found = None
-    for phase in target.phases(program):
+    for phase in step.phases:
         machine.begin_phase(phase.name)
         phase.run(machine)
         if phase.name == stop:

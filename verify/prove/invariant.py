@@ -1,17 +1,19 @@
-"""Invariants of the host phase, inferred: candidate templates and Houdini.
+"""Invariants of each location, inferred: candidate templates and Houdini.
 
 Candidates come from the shape of the relations, never from names: a kernel cell equals a ghost
 when one access writes both; a cell has no bit of a mask when an access that writes it looks at
-that mask, or when hardware has the mask; a hardware cell is zero. What speaks of a register that
-the guest owns may hold only where the guest's configuration has it.
+that mask, or when hardware has the mask; a hardware cell is zero, or what the guest must find in
+it, or what a step loads into it. Each may hold only where the switch does anything, or where the
+guest's configuration has the register.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from verify.encode import term as t
-from verify.encode.switch import CONFIG, MONITOR, STATE, Cells, Switch
+from verify.encode.switch import CONFIG, MONITOR, STATE, Cells, Relation, Switch
 from verify.encode.term import Term
 from verify.prove import simulate
 from verify.prove.ask import Solve
@@ -20,53 +22,114 @@ from verify.prove.slices import Slices, conjuncts
 
 GHOST = "ghost."
 
-Candidate = tuple[Term, ...]
+Invariant = Mapping[str, Sequence[Term]]
+"""What holds at each location."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A term that may hold whenever a vCPU is at the location."""
+
+    location: str
+    term: Term
+
+
+Candidate = tuple[Fact, ...]
 """Something that may be invariant, and weaker forms to try when it is not."""
 
 
-def candidates(switch: Switch) -> list[Candidate]:
-    """Over state variables and constants of the configuration."""
-    hardware = switch.target.host_visible
-    state = {c: t.var(STATE + c, v.width) for c, v in switch.initial.items()}
-    owned = {
-        register.ghost.format(i): switch.enumerated[register.name, i]
-        for register in switch.target.registers(switch.program)
-        for i in range(register.count)
-    }
-    limits = _limits(switch.legal)
-    found: dict[Candidate, None] = {}
+class _Templates:
+    """Collects the candidates of one switch, over state variables and constants."""
 
-    def add(candidate: Term, *conditions: Term) -> None:
-        forms = [t.disj((t.negate(condition), candidate)) for condition in conditions]
-        chain = [form for form in (candidate, *forms) if form.op != "const"]
+    def __init__(self, switch: Switch) -> None:
+        self.switch = switch
+        self.state = {c: t.var(STATE + c, v.width) for c, v in switch.initial.items()}
+        self.owned: dict[str, Term] = {}
+        self.pairs: list[tuple[str, str]] = []
+        for register in switch.target.registers(switch.program):
+            for i in range(register.count):
+                cell, ghost = register.cell.format(i), register.ghost.format(i)
+                condition = switch.enumerated[register.name, i]
+                self.owned[cell] = self.owned[ghost] = condition
+                self.pairs.append((cell, ghost))
+        self.found: dict[Candidate, None] = {}
+
+    def is_hardware(self, cell: str) -> bool:
+        return cell.startswith(self.switch.target.host_visible)
+
+    def add(self, location: str, candidate: Term, *conditions: Term) -> None:
+        weaker = [self.switch.active, *conditions]
+        forms = [candidate, *(t.disj((t.negate(c), candidate)) for c in weaker)]
+        chain = dict.fromkeys(Fact(location, form) for form in forms if form.op != "const")
         if chain:
-            found[tuple(dict.fromkeys(chain))] = None
+            self.found[tuple(chain)] = None
 
-    for cell in switch.cycle.post:
-        if cell.startswith(hardware) and state[cell].width:
-            add(state[cell].eq(0))
-    for access in switch.accesses:
-        written = [c for c in access.post if state[c].width]
-        ghosts = [c for c in written if c in owned]
-        conditions = [owned[c] for c in ghosts]
-        for cell in written:
-            if cell.startswith((GHOST, MONITOR, *hardware)):
+    def zeros(self, location: str) -> None:
+        for cell in dict.fromkeys(c for step in self.switch.steps for c in step.post):
+            if self.is_hardware(cell) and self.state[cell].width:
+                self.add(location, self.state[cell].eq(0), *self._owned(cell))
+
+    def loaded(self, location: str) -> None:
+        """Hardware cells that hold what the guest must find, or what a step writes to them."""
+        for cell, ghost in self.pairs:
+            if cell in self.state and ghost in self.state:
+                self.add(location, self.state[cell].eq(self.state[ghost]), *self._owned(cell))
+        for step in self.switch.steps:
+            if step.end != location:
                 continue
-            value = state[cell]
+            for cell, value in step.post.items():
+                for source in _cells_in(value) if self.is_hardware(cell) else ():
+                    same = self.state[source].width == self.state[cell].width
+                    if same and not source.startswith((GHOST, MONITOR)):
+                        if not self.is_hardware(source):
+                            equal = self.state[cell].eq(self.state[source])
+                            self.add(location, equal, *self._owned(cell))
+
+    def accessed(self, location: str, access: Relation, limits: Mapping[str, list[Term]]) -> None:
+        """What the writes of an access to one register suggest of kernel cells."""
+        written = [c for c in access.post if self.state[c].width]
+        ghosts = [c for c in written if c in self.owned and not self.is_hardware(c)]
+        if len(ghosts) > 1:
+            return
+        conditions = [self.owned[c] for c in ghosts]
+        for cell in written:
+            if cell.startswith((GHOST, MONITOR)) or self.is_hardware(cell):
+                continue
+            value = self.state[cell]
             for ghost in ghosts:
-                if state[ghost].width == value.width:
-                    add(value.eq(state[ghost]), owned[ghost])
+                if self.state[ghost].width == value.width:
+                    self.add(location, value.eq(self.state[ghost]), self.owned[ghost])
                 # Without the register nothing changes.
-                add(value.eq(switch.initial[cell]), t.negate(owned[ghost]))
-            for mask in _masks([access.post[cell]]):
-                if mask.width == value.width:
-                    add((value & mask).eq(0), *conditions)
-                    add((value & ~mask).eq(0), *conditions)
-            for source in _cells_in(switch.cycle.post.get(cell)):
+                unchanged = value.eq(self.switch.initial[cell])
+                self.add(location, unchanged, t.negate(self.owned[ghost]))
+            masks = _masks([access.post[cell]])
+            for mask in (m for m in masks if m.width == value.width):
+                self.add(location, (value & mask).eq(0), *conditions)
+                self.add(location, (value & ~mask).eq(0), *conditions)
+            for source in self._sources(cell):
                 for mask in limits.get(source, ()):
                     if mask.width == value.width:
-                        add((value & ~mask).eq(0), *conditions)
-    return list(found)
+                        self.add(location, (value & ~mask).eq(0), *conditions)
+
+    def _sources(self, cell: str) -> list[str]:
+        values = [step.post[cell] for step in self.switch.steps if cell in step.post]
+        return list(dict.fromkeys(c for value in values for c in _cells_in(value)))
+
+    def _owned(self, cell: str) -> list[Term]:
+        return [self.owned[cell]] if cell in self.owned else []
+
+
+def candidates(switch: Switch) -> list[Candidate]:
+    """What may be invariant, at each location."""
+    templates = _Templates(switch)
+    limits = _limits(switch.legal)
+    for location in switch.locations():
+        templates.zeros(location)
+        if location != switch.home:
+            templates.loaded(location)
+        for access in switch.accesses:
+            templates.accessed(location, access, limits)
+    return list(templates.found)
 
 
 def _limits(legal: Sequence[Term]) -> dict[str, list[Term]]:
@@ -79,9 +142,9 @@ def _limits(legal: Sequence[Term]) -> dict[str, list[Term]]:
     return result
 
 
-def _cells_in(term: Term | None) -> list[str]:
+def _cells_in(term: Term) -> list[str]:
     """The state cells that a term looks at."""
-    names = () if term is None else (str(v.name) for v in t.free_vars([term]))
+    names = (str(v.name) for v in t.free_vars([term]))
     return [name.removeprefix(STATE) for name in names if name.startswith(STATE)]
 
 
@@ -96,79 +159,108 @@ def _substituted(terms: Sequence[Term], cells: Cells) -> list[Term]:
     return t.substitute(list(terms), {t.var(STATE + c, v.width): v for c, v in cells.items()})
 
 
-def infer(switch: Switch, background: Sequence[Term], solve: Solve) -> list[Term]:
+def infer(switch: Switch, background: Sequence[Term], solve: Solve) -> Invariant:
     """Candidates, each in its strongest form, that setup establishes and every relation keeps.
 
-    `background`: what holds of configuration and hardware at the host phase anyway. A candidate
-    of which a solver does not answer is dropped: the result is inductive in any case.
+    `background`: what holds of configuration and hardware anyway. A candidate of which a solver
+    does not answer is dropped: the result is inductive in any case.
     """
     reached = simulate.states(switch, background, solve)
     open_ = _weakened(candidates(switch), reached)
-    # What is shown of each candidate, and from which others.
-    shown: dict[Term, frozenset[Term]] = {}
+    # What is shown of each fact, and from which others.
+    shown: dict[Fact, frozenset[Fact]] = {}
     while True:
         kept = [chain[0] for chain in open_]
-        left = [term for term in kept if not shown.get(term, _MISSING) <= set(kept)]
+        left = [fact for fact in kept if not shown.get(fact, _MISSING) <= set(kept)]
         lost = _lost(switch, background, kept, left, shown, solve)
         if not lost:
-            return kept
+            return {
+                location: [fact.term for fact in kept if fact.location == location]
+                for location in switch.locations()
+            }
         open_ = [chain[1:] if chain[0] in lost else chain for chain in open_]
         open_ = _weakened([chain for chain in open_ if chain], reached)
 
 
-_MISSING = frozenset((t.false,))
+_MISSING = frozenset((Fact("", t.false),))
 """Not shown yet: this is no candidate."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How a fact may be lost: from where, and that it happens."""
+
+    fact: Fact
+    start: str
+    term: Term
 
 
 def _lost(
     switch: Switch,
     background: Sequence[Term],
-    kept: Sequence[Term],
-    left: Sequence[Term],
-    shown: dict[Term, frozenset[Term]],
+    kept: Sequence[Fact],
+    left: Sequence[Fact],
+    shown: dict[Fact, frozenset[Fact]],
     solve: Solve,
-) -> set[Term]:
+) -> set[Fact]:
     """Those `left` that are not shown to hold from setup on and to be kept, with all `kept` as the
     hypothesis; notes in `shown` of which of those the others made use."""
-    start = _substituted(left, switch.initial)
-    broken = _broken(switch, left)
-    slices = Slices((*background, *kept))
-    parts = [slices.around(term) for term in broken]
-    near = [t.conj((*part, term)) for part, term in zip(parts, broken, strict=True)]
+    at_home = [fact for fact in left if fact.location == switch.home]
+    start = _substituted([fact.term for fact in at_home], switch.initial)
+    used: dict[Fact, set[Fact]] = {fact: set() for fact in left}
+    ways = list(_ways(switch, kept, used))
+    holding = {
+        location: (*background, *(fact.term for fact in kept if fact.location == location))
+        for location in switch.locations()
+    }
+    slices = {location: Slices(terms) for location, terms in holding.items()}
+    parts = [slices[way.start].around(way.term) for way in ways]
+    near = [t.conj((*part, way.term)) for part, way in zip(parts, ways, strict=True)]
     goals = [
         Goal("setup", (*switch.config, *switch.pinned), (), tuple(map(t.negate, start))),
         Goal("near", (), (), tuple(near)),
     ]
     answers = solve(goals)
-    lost = set(answers["setup"].not_excluded(left))
-    far = answers["near"].not_excluded(range(len(left)))
-    whole = Goal("relations", (*background, *kept), (), tuple(broken[i] for i in far))
-    lost |= {left[i] for i in solve([whole])["relations"].not_excluded(far)}
-    owner = {part: term for term in kept for part in conjuncts(term)}
-    for i, (term, part) in enumerate(zip(left, parts, strict=True)):
-        used = kept if i in far else [owner[p] for p in part if p in owner]
-        shown[term] = frozenset(used)
+    lost = set(answers["setup"].not_excluded(at_home))
+    far = answers["near"].not_excluded(range(len(ways)))
+    for location, terms in holding.items():
+        # What is lost already needs no second question.
+        open_ = [i for i in far if ways[i].start == location and ways[i].fact not in lost]
+        whole = Goal(location, terms, (), tuple(ways[i].term for i in open_))
+        lost |= {ways[i].fact for i in solve([whole])[location].not_excluded(open_)}
+    owner = {(fact.location, part): fact for fact in kept for part in conjuncts(fact.term)}
+    for i, (way, near_parts) in enumerate(zip(ways, parts, strict=True)):
+        found = [owner[way.start, p] for p in near_parts if (way.start, p) in owner]
+        used[way.fact].update(kept if i in set(far) else found)
+    shown.update({fact: frozenset(facts) for fact, facts in used.items()})
     return lost
 
 
-def _weakened(chains: Sequence[Candidate], reached: Sequence[simulate.State]) -> list[Candidate]:
+def _ways(switch: Switch, kept: Sequence[Fact], used: Mapping[Fact, set[Fact]]) -> Iterator[_Way]:
+    """How the facts in `used` may be lost; a relation that changes nothing of what a fact speaks of
+    keeps it, when it holds where the relation starts."""
+    known = set(kept)
+    for relation in switch.relations():
+        facts = [fact for fact in used if fact.location == relation.end]
+        ends = _substituted([fact.term for fact in facts], relation.post)
+        for fact, after in zip(facts, ends, strict=True):
+            before = Fact(relation.start, fact.term)
+            if after is fact.term and before in known:
+                used[fact].add(before)
+            else:
+                yield _Way(fact, relation.start, t.conj((*relation.assumes, t.negate(after))))
+
+
+def _weakened(
+    chains: Sequence[Candidate], reached: Mapping[str, Sequence[simulate.State]]
+) -> list[Candidate]:
     """The candidates without the forms that are false in a reachable state."""
-    terms = list(dict.fromkeys(form for chain in chains for form in chain))
-    wrong: set[Term] = set()
-    for state in reached:
-        left = [term for term in terms if term not in wrong]
-        wrong |= {f for f, holds in zip(left, t.evaluate(left, state), strict=True) if not holds}
+    facts = list(dict.fromkeys(form for chain in chains for form in chain))
+    wrong: set[Fact] = set()
+    for location, states in reached.items():
+        for state in states:
+            left = [f for f in facts if f.location == location and f not in wrong]
+            holds = t.evaluate([fact.term for fact in left], state)
+            wrong |= {fact for fact, true in zip(left, holds, strict=True) if not true}
     found = (tuple(form for form in chain if form not in wrong) for chain in chains)
     return list(dict.fromkeys(chain for chain in found if chain))
-
-
-def _broken(switch: Switch, kept: Sequence[Term]) -> list[Term]:
-    """For each candidate, that a relation breaks it."""
-    ways: list[list[Term]] = [[] for _ in kept]
-    for relation in switch.relations():
-        ends = _substituted(kept, relation.post)
-        for before, after, way in zip(kept, ends, ways, strict=True):
-            # The negation of what is unchanged contradicts the context: not worth a question.
-            if after is not before:
-                way.append(t.conj((*relation.assumes, t.negate(after))))
-    return [t.disj(way) for way in ways]

@@ -15,6 +15,7 @@ from verify.prove import reach, sanity
 from verify.prove.ask import Solve, ask_each
 from verify.prove.context import Context
 from verify.prove.goal import SAT, UNSAT, Answer, Goal
+from verify.prove.memory import remembering
 from verify.prove.prefer import wishes
 from verify.prove.property import Property, Violation
 from verify.prove.variants import Refuted, consequences, variants
@@ -61,11 +62,11 @@ class Judge:
 
     def __init__(self, switch: Switch, solve: Solve) -> None:
         self.switch = switch
-        self.context = Context(switch, solve)
+        self.context = Context(switch, remembering(solve))
 
     def judge(self, properties: Sequence[Property]) -> list[Judgement]:
         """A verdict for each property."""
-        cases = [_Case(p, p.violations(self.context.unaffected)) for p in properties]
+        cases = [_Case(p, p.violations(self.context.agree)) for p in properties]
         trust = self._induct(cases)
         open_ = [case for case in cases if case.suspects]
         self._find_runs(open_)
@@ -104,7 +105,8 @@ class Judge:
 
     def _premise(self, prop: Property) -> Goal:
         nothing = conj(())
-        violation = Violation("", "put", prop.premise, nothing, nothing, "", lambda m: (0, 0, 0))
+        phase, premise = prop.premise
+        violation = Violation("", phase, premise, nothing, nothing, "", lambda m: (0, 0, 0))
         (scenario,) = reach.alone(self.switch, [violation], 0, accesses=False)
         return Goal(prop.name, scenario.assertions)
 
@@ -113,7 +115,9 @@ class Judge:
     def _find_runs(self, cases: Sequence[_Case]) -> None:
         """Look for runs from a fresh vCPU, shorter ones first, then for the most telling one."""
         for case in cases:
-            case.tries = [(n, group) for n in CYCLES for group in reach.alike(case.suspects)]
+            case.tries = [
+                (n, group) for n in CYCLES for group in reach.alike(self.switch, case.suspects)
+            ]
         waiting = list(cases)
         while waiting:
             goals, ways = [], []

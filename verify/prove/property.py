@@ -1,12 +1,11 @@
-"""What a property is to the provers: bad states of one cycle, in one run or in two."""
+"""What a property is to the provers: bad states within one step, in one run or in two."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from verify.encode.switch import STATE
 from verify.encode.term import Term
 from verify.ir.machine import Machine
 
@@ -14,24 +13,23 @@ SECOND = "'2"
 """The suffix of the second run's variables."""
 
 READ = "read"
-"""The point of a violation that shows in an emulated read at the host phase."""
+"""The point of a violation that shows in an emulated read, at home."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pairing:
-    """Which inputs and state cells two runs of a cycle do not share.
+    """Which inputs and state cells two runs do not share.
 
-    `secret` selects, by name, the variables that get a copy in the second run. `title` says who
-    must not learn what.
+    `secret` selects, by name, the variables that get a copy in the second run; of state cells it
+    speaks of those at home, until `Agreement` says more. `title` says who must not learn what.
+    `lasting`: prefixes of the cells that the runs agree on at home because the property is about
+    the first step after which they do not. `assumes`: what holds of the variables of both runs.
     """
 
     title: str
     secret: Callable[[str], bool]
-
-    def with_cells(self, cells: Iterable[str]) -> Pairing:
-        """These state cells differ between the runs as well."""
-        names = frozenset(STATE + cell for cell in cells)
-        return Pairing(self.title, lambda name: name in names or self.secret(name))
+    lasting: tuple[str, ...] = ()
+    assumes: tuple[Term, ...] = ()
 
 
 Probe = Callable[[Machine], tuple[Any, Any, Any]]
@@ -39,10 +37,10 @@ Probe = Callable[[Machine], tuple[Any, Any, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One way to break a property, over the variables of one cycle.
+    """One way to break a property, over the variables of one step.
 
-    `register`: the register copy concerned. `phase`: the point of the cycle after which it shows,
-    or READ. `bad`: holds exactly in violating cycles; with `pair`, which compares two runs, the
+    `register`: the register copy concerned. `phase`: the point of the step after which it shows,
+    or READ. `bad`: holds exactly in violating steps; with `pair`, which compares two runs, the
     variables of the second run carry the suffix SECOND. `expected` and `observed` give the two
     values that differ. `assumes`: what else the inputs satisfy.
     `probe(machine)` looks for the violation in a concrete run at that point: (relevant, observed,
@@ -64,34 +62,34 @@ class Violation:
     way: int = 0
 
 
-Unaffected = Callable[[Pairing, Sequence[str]], frozenset[str]]
-"""Which of these state cells are equal in both runs at every host phase, given that they are at
-the first one: the rest may carry a secret from one cycle to the next."""
+Agree = Callable[[Pairing, str], Pairing]
+"""The pairing for runs that start where the step begins that this phase (or READ) belongs to: the
+state cells in which the runs may differ there are secret."""
 
 
 @dataclass(frozen=True, slots=True)
 class Property:
     """A named property: proved when none of its violations can happen in any reachable cycle.
 
-    `premise`: some term that must be reachable for the proof to speak of anything, in words
-    `premise_text`. `consequence`: violations that show what a broken rule leads to. `after`, if
-    given, makes this a property of two vCPUs, one after the other on one CPU: the first runs with
-    its secrets by this pairing, and the violations are the second one's.
+    `premise`: some term that must be reachable in a phase for the proof to speak of anything, in
+    words `premise_text`. `consequence`: violations that show what a broken rule leads to. `after`,
+    if given, makes this a property of two vCPUs, one after the other on one CPU: the first runs
+    with its secrets by this pairing, and the violations are the second one's.
     """
 
     name: str
     family: str
     statement: str
-    violations: Callable[[Unaffected], Sequence[Violation]]
-    premise: Term
+    violations: Callable[[Agree], Sequence[Violation]]
+    premise: tuple[str, Term]
     premise_text: str
-    consequence: tuple[Violation, ...] = ()
+    consequence: Callable[[Agree], Sequence[Violation]] = lambda agree: ()
     after: Pairing | None = None
 
 
-def simply(violations: Sequence[Violation]) -> Callable[[Unaffected], Sequence[Violation]]:
-    """Violations in which no secret travels through cells."""
-    return lambda unaffected: violations
+def simply(violations: Sequence[Violation]) -> Callable[[Agree], Sequence[Violation]]:
+    """Violations in single runs."""
+    return lambda agree: violations
 
 
 class MachineCells(Mapping[str, Any]):

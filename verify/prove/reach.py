@@ -1,4 +1,4 @@
-"""Reachable violations: setup, one batch of emulated accesses, k cycles, then the bad cycle.
+"""Reachable violations: setup, one batch of emulated accesses, k rounds, then up to the bad step.
 
 Composition is by substitution, so a model of the result is a complete run from a fresh vCPU, with
 nothing assumed about the state in between. Names of inputs get a mark of their step (`#0`,
@@ -22,7 +22,7 @@ NOBODY = Pairing("", lambda name: False)
 class Step:
     """One step of a run: what happens, and the mark that its inputs carry."""
 
-    kind: str  # setup, access, cycle
+    kind: str  # setup, access, step
     name: str
     mark: str
     enabled: Term | None = None
@@ -130,29 +130,40 @@ class _Run:
             if any(cell in cells for cell in access.post):
                 self.add(access, "access", True)
 
-    def cycles(self, count: int) -> None:
-        """Full cycles."""
+    def rounds(self, count: int) -> None:
+        """All steps one after another, from home back to it."""
         for _ in range(count):
-            self.add(self.switch.cycle, "cycle", False)
+            for step in self.switch.steps:
+                self.add(step, "step", False)
 
     def finish(self, violations: Sequence[Violation]) -> list[Term]:
-        """The last cycle, or the emulated read, and the violations in it."""
-        mark = self.next_mark()
+        """The steps up to the last one, or the emulated read, and the violations in it."""
         first = violations[0]
-        if first.phase == READ:
-            assumes = first.assumes
-        else:
-            assumes = (*self.switch.cycle.assumes, *first.assumes)
-            self.steps.append(Step("cycle", "cycle", mark))
+        assumes = first.assumes
+        if first.phase != READ:
+            step = self.switch.step(first.phase)
+            for relation in self.switch.before(step):
+                self.add(relation, "step", False)
+                self._again(relation)
+            self._again(step)
+            assumes = (*step.assumes, *assumes)
+            self.steps.append(Step("step", step.name, self.next_mark()))
+        mark = self.next_mark()
         self.assume(self.place(assumes, mark))
         return self.place([v.bad for v in violations], mark)
 
+    def _again(self, step: Relation) -> None:
+        """A step that ends where it starts may happen once more."""
+        if step.start == step.end != self.switch.home:
+            self.add(step, "step", True)
 
-def alike(violations: Sequence[Violation]) -> list[list[Violation]]:
+
+def alike(switch: Switch, violations: Sequence[Violation]) -> list[list[Violation]]:
     """The violations in groups that show in the same runs."""
-    groups: dict[tuple[int, bool, tuple[int, ...]], list[Violation]] = {}
+    groups: dict[tuple[int, str, tuple[int, ...]], list[Violation]] = {}
     for v in violations:
-        key = (id(v.pair), v.phase == READ, tuple(a.id for a in v.assumes))
+        step = READ if v.phase == READ else switch.step(v.phase).name
+        key = (id(v.pair), step, tuple(a.id for a in v.assumes))
         groups.setdefault(key, []).append(v)
     return list(groups.values())
 
@@ -160,18 +171,18 @@ def alike(violations: Sequence[Violation]) -> list[list[Violation]]:
 def alone(
     switch: Switch, violations: Sequence[Violation], cycles: int, accesses: bool = True
 ) -> list[Scenario]:
-    """Each of some `alike` violations after `cycles` full cycles of the same vCPU, and before
-    those any `accesses` that can matter."""
+    """Each of some `alike` violations after `cycles` rounds of the same vCPU, and before those any
+    `accesses` that can matter."""
     pair = violations[0].pair or NOBODY
     run = _Run(switch, pair, "", lambda n: True)
     run.legal()
     if accesses:
         run.prepare(_concerned(switch, violations, cycles))
-    run.cycles(cycles)
-    if violations[0].pair is not None:
-        # what the runs share by definition must still be equal after the prefix
+    run.rounds(cycles)
+    if pair.lasting:
+        # What the runs share by definition must still be equal after the prefix.
         for name, value in run.state.items():
-            if not pair.secret(STATE + name):
+            if name.startswith(pair.lasting):
                 (other,) = run.second([value])
                 if other is not value:
                     run.assertions.append(value.eq(other))
@@ -181,12 +192,12 @@ def alone(
 def chained(
     switch: Switch, first: Pairing, violations: Sequence[Violation], cycles: int
 ) -> list[Scenario]:
-    """One vCPU runs a cycle with a secret; then another vCPU on the same CPU observes some `alike`
-    violations, after `cycles` cycles of its own."""
+    """One vCPU makes a round with a secret; then another vCPU on the same CPU observes some `alike`
+    violations, after `cycles` rounds of its own."""
     a = _Run(switch, first, "", lambda n: True)
     a.legal()
     a.prepare(_concerned(switch, violations, cycles + 1))
-    a.cycles(1)
+    a.rounds(1)
     hide = violations[0].pair or NOBODY
     b = _Run(switch, hide, "#B", switch.target.platform)
     # the second vCPU is made before; its own accesses change no hardware
@@ -195,7 +206,7 @@ def chained(
         if name.startswith(switch.target.host_visible):
             b.state[name] = a.state[name]
     b.pair = Pairing(hide.title, lambda n: first.secret(n) if "#B" not in n else hide.secret(n))
-    b.cycles(cycles)
+    b.rounds(cycles)
     return _scenarios(b, a, violations)
 
 
@@ -214,11 +225,14 @@ def _scenarios(run: _Run, before: _Run | None, violations: Sequence[Violation]) 
 def _concerned(switch: Switch, violations: Sequence[Violation], cycles: int) -> frozenset[str]:
     """The state cells on which violations can depend, up to the accesses before the cycles."""
     terms = [term for v in violations for term in (v.bad, *v.assumes)]
+    steps = switch.steps * cycles
     if violations[0].phase != READ:
-        terms += switch.cycle.assumes
+        last = switch.step(violations[0].phase)
+        steps = [*steps, *switch.before(last), last]
+        terms += last.assumes
     cells = _cells(terms)
-    for _ in range(cycles):
-        cells |= _cells([switch.cycle.post[c] for c in cells if c in switch.cycle.post])
+    for step in reversed(steps):
+        cells |= _cells([step.post[c] for c in cells if c in step.post])
     while True:
         read = {
             cell

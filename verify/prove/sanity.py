@@ -7,7 +7,7 @@ state has a successor under every relation, and that no path of the kernel's cod
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from verify.encode import term as t
 from verify.encode.execute import Fault
@@ -20,18 +20,18 @@ from verify.prove.goal import UNSAT, Answer
 _CONSTANT = (STATE, "config/", "init/", "setup/")
 
 
-def questions(switch: Switch, holding: Sequence[Term]) -> list[Question]:
-    """Nothing of this may be possible; `holding` is what holds of every host phase."""
-    context = tuple(holding)
+def questions(switch: Switch, holding: Callable[[str], tuple[Term, ...]]) -> list[Question]:
+    """Nothing of this may be possible; `holding` gives what holds at a location."""
     result = []
     for relation in switch.relations():
-        name = relation.name
+        name, context = relation.name, holding(relation.start)
         illegal = f"the hardware's state stays possible in {name}"
         result.append(Question(illegal, context, _illegal(relation, switch)))
         result.append(Question(f"total {name}", context, _stuck(relation.assumes)))
         if relation.faults:
             fault = t.conj([*relation.assumes, _fault(relation.faults)])
             result.append(Question(f"{name} {_without(relation.faults)}", context, fault))
+    context = holding(switch.home)
     for (register, i, way), read in switch.reads.items():
         name = f"read {way} of {register}[{i}]"
         result.append(Question(f"total {name}", context, _stuck(read.assumes)))

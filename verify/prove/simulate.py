@@ -26,8 +26,8 @@ class State(dict[str, int]):
     """Values by name of the variables: constants of the configuration and state cells."""
 
 
-def states(switch: Switch, background: Sequence[Term], solve: Solve) -> list[State]:
-    """Some states of the host phase, of machines and guests that differ, for which the background
+def states(switch: Switch, background: Sequence[Term], solve: Solve) -> dict[str, list[State]]:
+    """Some states of each location, of machines and guests that differ, for which the background
     holds."""
     chance = random.Random(0)
     constants = [v for v in t.free_vars(background) if not str(v.name).startswith("config/")]
@@ -41,11 +41,11 @@ def states(switch: Switch, background: Sequence[Term], solve: Solve) -> list[Sta
         for i in range(MACHINES)
     ]
     answers = solve(goals)
-    found: list[State] = []
+    found: dict[str, list[State]] = {location: [] for location in switch.locations()}
     for goal in goals:
         answer = answers[goal.name]
         if answer.status == SAT:
-            found += _run(switch, State(answer.model), chance)
+            _run(switch, State(answer.model), chance, found)
     return found
 
 
@@ -66,22 +66,30 @@ def _wishes(
     return tuple(w for w in (*usual, *free) if w.op != "const")
 
 
-def _run(switch: Switch, state: State, chance: random.Random) -> list[State]:
+def _run(
+    switch: Switch, state: State, chance: random.Random, found: dict[str, list[State]]
+) -> None:
     for cell, value in switch.initial.items():
         # The model has a state of the hardware, which is not for setup to say.
         if value.op == "var" and STATE + cell in state:
             state[str(value.name)] = state[STATE + cell]
     ends = t.evaluate(list(switch.initial.values()), state)
     state.update({STATE + c: v for c, v in zip(switch.initial, ends, strict=True)})
-    found = [State(state)]
+    found[switch.home].append(State(state))
     for _ in range(ROUNDS):
-        for k, relation in enumerate(switch.relations()):
+        for k, access in enumerate(switch.accesses):
             # Most random writes are refused.
-            for _ in range(1 if relation is switch.cycle else WRITES):
-                state = _step(relation, state, chance) or state
+            for _ in range(WRITES):
+                state = _step(access, state, chance) or state
             if k % KEPT == 0:
-                found.append(state)
-    return found
+                found[switch.home].append(state)
+        away: State | None = state
+        for step in switch.steps:
+            for _ in range(2 if step.start == step.end else 1):
+                away = _step(step, away, chance) if away is not None else None
+                if away is not None:
+                    found[step.end].append(away)
+        state = away or state
 
 
 def _step(relation: Relation, state: State, chance: random.Random) -> State | None:

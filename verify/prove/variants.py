@@ -53,9 +53,7 @@ def variants(context: Context, refuted: Sequence[Refuted], trusted: bool) -> dic
         # What is invariant for every value may be too little for one.
         narrow = context.under(fixed[i])
         again = {
-            key: (left[key].prop.violations(narrow.unaffected), fixed[i])
-            for key in open_
-            if key[1] == i
+            key: (left[key].prop.violations(narrow.agree), fixed[i]) for key in open_ if key[1] == i
         }
         open_ -= set(again) - _not_proved(narrow, again)
     result: dict[str, ByValue] = {}
@@ -88,10 +86,11 @@ def consequences(context: Context, broken: Sequence[Property]) -> dict[str, ByVa
     fresh vCPU shows; or "right", as no cycle can; or "unknown"."""
     values = _values(context)
     fixed = tuple(term for _, _, term in values)
+    ends = {prop.name: prop.consequence(context.agree) for prop in broken}
     goals = [
         Goal(f"{prop.name}/{k}", (*one.assertions[:-1], _any(group)), (), fixed)
         for prop in broken
-        for k, group in enumerate(_runs(context, prop.consequence))
+        for k, group in enumerate(_runs(context, ends[prop.name]))
         for one in group[:1]
     ]
     runs = context.solve(goals)
@@ -105,14 +104,17 @@ def consequences(context: Context, broken: Sequence[Property]) -> dict[str, ByVa
     left = {
         (prop.name, i): prop
         for prop in broken
-        if prop.consequence
+        if ends[prop.name]
         for i in range(len(values))
         if (prop.name, i) not in wrong
     }
-    open_ = _not_proved(context, {k: (p.consequence, fixed[k[1]]) for k, p in left.items()})
+    open_ = _not_proved(context, {k: (ends[p.name], fixed[k[1]]) for k, p in left.items()})
     for i in sorted({i for _, i in open_}):
-        again = {key: (left[key].consequence, fixed[i]) for key in open_ if key[1] == i}
-        open_ -= set(again) - _not_proved(context.under(fixed[i]), again)
+        narrow = context.under(fixed[i])
+        again = {
+            key: (left[key].consequence(narrow.agree), fixed[i]) for key in open_ if key[1] == i
+        }
+        open_ -= set(again) - _not_proved(narrow, again)
     result: dict[str, ByValue] = {}
     for name, i in (*wrong, *left):
         parameter, value, _ = values[i]
@@ -122,7 +124,7 @@ def consequences(context: Context, broken: Sequence[Property]) -> dict[str, ByVa
 
 
 def _runs(context: Context, violations: Sequence[Violation]) -> list[list[Scenario]]:
-    return [alone(context.switch, group, 0) for group in alike(violations)]
+    return [alone(context.switch, group, 0) for group in alike(context.switch, violations)]
 
 
 def _any(scenarios: Sequence[Scenario]) -> Term:
