@@ -11,33 +11,23 @@ from verify.encode import term as t
 from verify.encode.switch import Switch
 from verify.encode.term import Term
 from verify.ir.machine import Machine
-from verify.ir.program import Program
 from verify.prove.property import Agree, Probe, Property, Violation, simply
 from verify.target import Ordering, Target
 
 WRITE = "WRMSR"
-ACCESSES = ("WRMSR", "RDMSR", "RDPMC")
-SWITCHED = ("load", "put")
 
 
 def _cells(rule: Ordering) -> tuple[str, str]:
     return f"monitor.{rule.property}.written", f"monitor.{rule.property}.late"
 
 
-LOUD = "access"
-"""An access of a counter while something counts."""
-NOISY = "monitor.order.quiet.{}"
-
-
 def monitors(target: Target) -> dict[str, int]:
     """The monitor cells of the target's ordering rules, by name, with their widths."""
-    cells = {cell: 1 for rule in target.orderings for cell in _cells(rule)}
-    return cells | {NOISY.format(phase): 1 for phase in SWITCHED}
+    return {cell: 1 for rule in target.orderings for cell in _cells(rule)}
 
 
-def observer(target: Target, program: Program) -> Any:
+def observer(target: Target) -> Any:
     """Watch hardware accesses and keep the monitor cells."""
-    counters = frozenset(target.counters(program))
 
     def watch(m: Machine, op: str, register: str, before: Any, after: Any) -> None:
         phase = m.phase
@@ -50,13 +40,6 @@ def observer(target: Target, program: Program) -> Any:
                 m.set(late, m.const(0, 1))
             elif register == rule.first:
                 m.set(late, m.get(written))
-        if op in ACCESSES and phase in SWITCHED and register in counters:
-            zero, one = m.const(0, 1), m.const(1, 1)
-            for counter, counts, why in target.counting(m):
-                with m.when(counts):
-                    note = f"while {counter.rpartition('.')[2]} counts: {why}"
-                    m.emit(LOUD, register, zero, one, note)
-                    m.set(NOISY.format(phase), one)
 
     return watch
 
@@ -81,7 +64,7 @@ def _consequence(
 
 
 def properties(switch: Switch) -> list[Property]:
-    """The target's ordering rules, and order.quiet."""
+    """The target's ordering rules."""
     zero, one = t.const(0, 1), t.const(1, 1)
     result = []
     for rule in switch.target.orderings:
@@ -108,27 +91,4 @@ def properties(switch: Switch) -> list[Property]:
                 _consequence(switch, rule, flag.eq(one)),
             )
         )
-    entry = switch.entries[0]
-    quiet = tuple(
-        Violation(
-            "",
-            phase,
-            switch.points[phase].cells[NOISY.format(phase)].eq(one),
-            zero,
-            switch.points[phase].cells[NOISY.format(phase)],
-            f"a counter counts while {phase} accesses the counters",
-            _watched(NOISY.format(phase)),
-        )
-        for phase in SWITCHED
-    )
-    result.append(
-        Property(
-            "order.quiet",
-            "order",
-            "counters and metrics are disabled while they are saved and restored",
-            simply(quiet),
-            (entry, switch.target.entered(switch.points[entry].cells)),
-            "the guest is entered",
-        )
-    )
     return result

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import models.reference
 import models.targets
-from proofs import catalogue, order
+from proofs import catalogue
 from verify import cache, replaced, unapplied
 from verify.encode.switch import Switch, build
 from verify.errors import BadInput, InternalError
@@ -87,8 +87,8 @@ def _check(
     switch = build(
         target,
         program,
-        [order.observer(target, program)],
-        order.monitors(target),
+        catalogue.observers(target, program),
+        catalogue.monitors(target, program),
         request.config,
         request.hardware,
     )
@@ -173,7 +173,7 @@ def listing(request: Request, what: str) -> list[tuple[str, str]]:
     program = _program(open_tree(_root(request), target.required), target, request.defines)
     if what == "registers":
         return [(r.name, f"{r.count} x {r.width} bits") for r in target.registers(program)]
-    watch, cells = [order.observer(target, program)], order.monitors(target)
+    watch, cells = catalogue.observers(target, program), catalogue.monitors(target, program)
     switch = build(target, program, watch, cells, {}, {})
     return [(p.name, p.statement) for p in catalogue.properties(switch)]
 
@@ -216,7 +216,7 @@ def _result(judgement: Judgement, switch: Switch, program: Program, tree: Tree) 
     prop, verdict, reason, trace = judgement.prop, judgement.verdict, judgement.reason, None
     if judgement.scenario is not None:
         target = switch.target
-        watch, cells = [order.observer(target, program)], order.monitors(target)
+        watch, cells = catalogue.observers(target, program), catalogue.monitors(target, program)
         shown = replay(target, program, judgement.scenario, judgement.model, watch, cells)
         if shown.reproduced:
             trace = tell.trace(shown, judgement.scenario.violation, program, tree)

@@ -49,7 +49,8 @@ class Register:
     `cell` and `ghost` name the hardware cell and the expected value of copy i with `{}` for i.
     `enumerated(m, i)`: the guest's configuration has copy i. `switched`: hardware holds the
     guest's value while it runs, else what `loaded` (a kernel cell) says, and only emulated reads
-    show the guest's. `reads`: every way to read copy i that the kernel answers.
+    show the guest's. `reads`: every way to read copy i that the kernel answers. `migrations`: reads
+    by userspace and writes of the result, with 1 for a write that is refused and 0 expected.
     """
 
     name: str
@@ -61,6 +62,12 @@ class Register:
     enumerated: Callable[[Machine, int], Any]
     reads: Sequence[EmulatedRead]
     loaded: str = ""
+    migrations: Sequence[EmulatedRead] = ()
+
+    @property
+    def ways(self) -> list[EmulatedRead]:
+        """All reads, those of migrations last."""
+        return [*self.reads, *self.migrations]
 
     def read_phase(self, i: int, way: int) -> str:
         """The name of the phase in which copy i is read in one of the ways."""
@@ -120,6 +127,51 @@ class Ordering:
 
 
 @dataclass(frozen=True, slots=True)
+class Event:
+    """A hardware access or another thing that happens: `op` to a register (or "kernel log")."""
+
+    op: str
+    register: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """A rule on what happens, not on what is left: `bad(m, event)` gives under which flags an event
+    breaks the property, each with a note. `steps`: where it is watched (all, when empty);
+    `accesses`: also in emulated accesses."""
+
+    property: str
+    statement: str
+    text: str
+    bad: Callable[[Machine, Event], Sequence[tuple[Any, str]]]
+    steps: tuple[str, ...] = ()
+    accesses: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What a cell must hold: `found` is `expected`, when `when` holds."""
+
+    cell: str
+    when: Any
+    found: Any
+    expected: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A rule on what a phase leaves: all of the items."""
+
+    property: str
+    statement: str
+    text: str
+    phase: str
+    items: Callable[[Machine], Sequence[Item]]
+
+
+@dataclass(frozen=True, slots=True)
 class Assumption:
     """A fact that the model takes for granted, by id, as printed to the user."""
 
@@ -147,7 +199,9 @@ class Target:
     the cells of registers that must be quiet while they are accessed.
     `platform(input)`: this input of setup is the same for all vCPUs of a machine. `transient`:
     kernel objects that no vCPU owns and that every cycle sets before it uses them. `replaced`:
-    functions of the kernel that the model stands for, besides those with contracts.
+    functions of the kernel that the model stands for, besides those with contracts. `orderings`,
+    `watches` and `checks` are the rules of this switch, besides those that every switch has.
+    `from_guest(m)`: the emulated access that runs is the guest's, not userspace's.
     """
 
     name: str
@@ -177,4 +231,7 @@ class Target:
     transient: tuple[str, ...]
     replaced: tuple[str, ...]
     orderings: Sequence[Ordering]
+    watches: Sequence[Watch] = ()
+    checks: Sequence[Check] = ()
+    from_guest: Callable[[Machine], Any] = lambda m: m.flag(True)
     assumptions: Sequence[Assumption] = field(default_factory=tuple)

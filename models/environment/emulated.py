@@ -18,6 +18,7 @@ from verify.ir.machine import Machine
 from verify.target import Access, Assumption
 
 MSR_DATA = "msr_data"
+BY_USERSPACE = "run.by_userspace"
 
 ASSUMPTIONS = (
     Assumption(
@@ -27,12 +28,12 @@ ASSUMPTIONS = (
         "kvm_get_msr_common), only while the vCPU is put",
     ),
     Assumption(
-        "emulated.rdpmc",
-        "an RDPMC that KVM answers is not looked at (kvm_pmu_rdpmc)",
-    ),
-    Assumption(
         "emulated.perf-metrics-values",
         "PERF_METRICS is only set to values that the CPU's register can hold",
+    ),
+    Assumption(
+        "emulated.rdpmc",
+        "an RDPMC that KVM answers is not looked at (kvm_pmu_rdpmc)",
     ),
 )
 
@@ -42,19 +43,34 @@ def _present(m: Machine, number: int, data: Any, from_host: Any) -> Any:
     m.set(f"{MSR_DATA}.index", m.const(number, 32))
     m.set(f"{MSR_DATA}.host_initiated", as_bool(m, from_host, 8))
     m.set(f"{MSR_DATA}.data", data)
+    m.set(BY_USERSPACE, from_host)
     valid = m.call("kvm_pmu_is_valid_msr", m.address(VCPU), m.const(number, 32))
     return valid.nonzero()
 
 
-def read(m: Machine, number: int) -> tuple[Any, Any]:
-    """A read by anyone: (accepted, value). Only the mediated PMU is looked at."""
+def read(m: Machine, number: int, from_host: Any = None) -> tuple[Any, Any]:
+    """A read by anyone, or by userspace or not: (accepted, value). Only the mediated PMU is looked
+    at."""
     switched = mediated(m)
+    if from_host is None:
+        from_host = m.fresh("by userspace", 0)
     with m.when(switched):
-        valid = _present(m, number, m.const(0, 64), m.fresh("by userspace", 0))
+        valid = _present(m, number, m.const(0, 64), from_host)
         with m.when(valid):
             refused = m.call("kvm_pmu_get_msr", m.address(VCPU), m.address(MSR_DATA)).nonzero()
         value = m.get(f"{MSR_DATA}.data")
     return switched & valid & ~refused, value
+
+
+def take_back(m: Machine, number: int) -> tuple[Any, Any, Any]:
+    """Userspace reads an MSR and writes the result to a vCPU of the same configuration: (it could
+    read, 1 when the write is refused, 0)."""
+    accepted, value = read(m, number, m.flag(True))
+    with m.when(accepted):
+        valid = _present(m, number, value, m.flag(True))
+        with m.when(valid):
+            refused = m.call("kvm_pmu_set_msr", m.address(VCPU), m.address(MSR_DATA)).nonzero()
+    return accepted, as_bool(m, ~valid | refused, 1), m.const(0, 1)
 
 
 def _write(m: Machine, number: int, kind: str, index: int) -> None:
@@ -119,6 +135,7 @@ def accesses(gp: int, fixed: int) -> list[Access]:
     ]
 
     def filtered(m: Machine) -> None:
+        m.set(BY_USERSPACE, m.flag(False))
         with m.when(mediated(m)):
             m.call("kvm_pmu_handle_event", m.address(VCPU))
 

@@ -153,7 +153,7 @@ def _status(m: Machine, can: dict[str, Any], write: dict[str, Any]) -> None:
     """Bits of GLOBAL_STATUS are set by overflows and events, and cleared and set by writes."""
     none, legal = m.const(0, 64), pmu.limit(m, pmu.GLOBAL_STATUS)
     # Events of a unit that the host keeps for itself are the host's.
-    settable = m.ite(vmx.loads_global_ctrl(m), legal & pmu.EVENT_BITS, none)
+    settable = m.ite(vmx.loads_global_ctrl(m), legal & pmu.GUEST_EVENT_BITS, none)
     for cell, possible in can.items():
         settable = settable | m.ite(possible, m.const(1 << pmu.position(cell), 64), none)
     settable = settable | m.ite(_open(m, "W", (msr.STATUS_SET,)), legal, none)

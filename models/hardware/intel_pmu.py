@@ -30,6 +30,9 @@ FIXED_BASE = 32
 METRICS_CLEAR_BIT = 14  # of FIXED_CTR_CTRL
 # ToPA PMI, LBR freeze, counter freeze, uncore, buffer overflow, CondChgd (H7)
 EVENT_BITS = sum(1 << bit for bit in (55, 58, 59, 61, 62, 63))
+# Of those, what can be set while a guest runs: freezes take bits of DEBUGCTL that KVM refuses to
+# guests of a mediated PMU, and CPUs with one have no uncore counters that report here.
+GUEST_EVENT_BITS = sum(1 << bit for bit in (55, 62, 63))
 EVTSEL_ENABLE = 1 << 22
 EVTSEL_PRIVILEGE = 3 << 16
 
@@ -247,8 +250,9 @@ def _overflow(m: Machine, access: str) -> None:
 # WRMSR ----------------------------------------------------------------------------------------
 
 
-def write_msr(m: Machine, number: Any, value: Any) -> None:
-    """WRMSR of a 64-bit value to the MSR `number` (32 bits); a faulting write is lost (H15)."""
+def write_msr(m: Machine, number: Any, value: Any, fault: str = "#GP") -> None:
+    """WRMSR of a 64-bit value to the MSR `number` (32 bits); a faulting write is lost, and emits
+    `fault` (H15)."""
     numbers = msr.table(size(m, "gp"), size(m, "fixed"))
     constant = known(number)
     other = m.flag(True)
@@ -257,19 +261,21 @@ def write_msr(m: Machine, number: Any, value: Any) -> None:
             hit = number.eq(candidate)
             other = other & ~hit
             with m.when(hit):
-                _write(m, f"{candidate:#x}", kind, index, value)
+                _write(m, f"{candidate:#x}", kind, index, value, fault)
     with m.when(other):
         m.not_understood("WRMSR", "the MSR is not part of this hardware model")
 
 
-def _store(m: Machine, cell: str, ok: Any, value: Any, raw: Any, note: str = "") -> None:
+def _store(
+    m: Machine, cell: str, ok: Any, value: Any, raw: Any, fault: str, note: str = ""
+) -> None:
     """Write a register where the instruction does not fault."""
     before = m.get(cell)
     with m.when(ok):
         m.emit("WRMSR", cell, before, value, note)
         m.set(cell, value)
     with m.when(~ok):
-        m.emit("#GP", cell, before, raw, f"WRMSR faults{', ' + note if note else ''}")
+        m.emit(fault, cell, before, raw, f"WRMSR faults{', ' + note if note else ''}")
 
 
 def _version(m: Machine, least: int) -> Any:
@@ -281,28 +287,28 @@ def _fits(m: Machine, cell: str, value: Any) -> Any:
     return (value & ~limit(m, cell)).eq(0)
 
 
-def _write(m: Machine, access: str, kind: str, index: int, value: Any) -> None:
+def _write(m: Machine, access: str, kind: str, index: int, value: Any, fault: str) -> None:
     if kind == "PERFCTR":
         cell = pmc(index)
         stored = value.extract(31, 0).sext(64) & limit(m, cell)
-        _store(m, cell, has_gp(m, index), stored, value, "legacy alias")
+        _store(m, cell, has_gp(m, index), stored, value, fault, "legacy alias")
     elif kind == "PMC":
         cell = pmc(index)
         ok = has_gp(m, index) & capability(m, msr.CAP_FW_WRITES) & _fits(m, cell, value)
-        _store(m, cell, ok, value, value)
+        _store(m, cell, ok, value, value, fault)
     elif kind == "FIXED_CTR":
-        _write_fixed(m, access, index, value)
+        _write_fixed(m, access, index, value, fault)
     elif kind == "EVTSEL":
         advance(m, access, pmc(index))
-        _store(m, evtsel(index), has_gp(m, index), value, value)
+        _store(m, evtsel(index), has_gp(m, index), value, value, fault)
     elif kind == "FIXED_CTR_CTRL":
         fixed = [fixed_ctr(i) for i in range(size(m, "fixed"))]
         advance(m, access, *fixed, PERF_METRICS)
-        _store(m, FIXED_CTR_CTRL, _version(m, 2), value, value)
+        _store(m, FIXED_CTR_CTRL, _version(m, 2), value, value, fault)
     elif kind == "GLOBAL_CTRL":
         advance_all(m, access)
         ok = _version(m, 2) & _fits(m, GLOBAL_CTRL, value)
-        _store(m, GLOBAL_CTRL, ok, value, value)
+        _store(m, GLOBAL_CTRL, ok, value, value, fault)
     elif kind in ("STATUS_RESET", "STATUS_SET"):
         _overflow(m, access)
         status = m.get(GLOBAL_STATUS)
@@ -311,21 +317,21 @@ def _write(m: Machine, access: str, kind: str, index: int, value: Any) -> None:
         # Bits can be set from version 4 on (H8).
         least = 2 if kind == "STATUS_RESET" else 4
         ok = _version(m, least) & _fits(m, GLOBAL_STATUS, value)
-        _store(m, GLOBAL_STATUS, ok, after, value, note)
+        _store(m, GLOBAL_STATUS, ok, after, value, fault, note)
     elif kind == "PERF_METRICS":
         ignored = m.get("param.metrics_reserved").eq(METRICS_RESERVED.index("ignore"))
         ok = has_metrics(m) & (ignored | _fits(m, PERF_METRICS, value))
-        _store(m, PERF_METRICS, ok, value & limit(m, PERF_METRICS), value)
+        _store(m, PERF_METRICS, ok, value & limit(m, PERF_METRICS), value, fault)
     else:
         # GLOBAL_STATUS (H8) and PERF_CAPABILITIES are read-only.
         cell = GLOBAL_STATUS if kind == "GLOBAL_STATUS" else "config.host_perf_cap"
-        _store(m, cell, m.flag(False), value, value, "read-only")
+        _store(m, cell, m.flag(False), value, value, fault, "read-only")
 
 
-def _write_fixed(m: Machine, access: str, index: int, value: Any) -> None:
+def _write_fixed(m: Machine, access: str, index: int, value: Any, fault: str) -> None:
     cell = fixed_ctr(index)
     ok = has_fixed(m, index) & _fits(m, cell, value)
-    _store(m, cell, ok, value, value)
+    _store(m, cell, ok, value, value, fault)
     if index == 3:
         with m.when(ok):
             fixed3_effect(m, access)
@@ -366,11 +372,16 @@ def _read(m: Machine, access: str, kind: str, index: int) -> Any:
         value = m.get("config.host_perf_cap")
         m.emit("RDMSR", kind, value, value)
         return value
+    cell = {"PERFCTR": pmc(index), "PMC": pmc(index), "EVTSEL": evtsel(index)}.get(kind)
+    if kind in ("STATUS_RESET", "STATUS_SET"):
+        cell = GLOBAL_STATUS
+    elif cell is None:
+        cell = fixed_ctr(index) if kind == "FIXED_CTR" else f"hw.{kind}"
+    value = m.get(cell)
+    with m.when(~_exists(m, kind, index)):
+        m.emit("#GP", cell, value, value, "RDMSR faults")
     if kind in ("STATUS_RESET", "STATUS_SET"):
         return m.const(0, 64)
-    cell = {"PERFCTR": pmc(index), "PMC": pmc(index), "EVTSEL": evtsel(index)}.get(kind)
-    if cell is None:
-        cell = fixed_ctr(index) if kind == "FIXED_CTR" else f"hw.{kind}"
     if cell in (*counters(m), PERF_METRICS):
         advance(m, access, cell)
     elif cell == GLOBAL_STATUS:
@@ -378,6 +389,19 @@ def _read(m: Machine, access: str, kind: str, index: int) -> Any:
     value = m.get(cell)
     m.emit("RDMSR", cell, value, value)
     return value
+
+
+def _exists(m: Machine, kind: str, index: int) -> Any:
+    """The CPU has the MSR of this kind."""
+    if kind in ("PERFCTR", "EVTSEL"):
+        return has_gp(m, index)
+    if kind == "PMC":
+        return has_gp(m, index) & capability(m, msr.CAP_FW_WRITES)
+    if kind == "FIXED_CTR":
+        return has_fixed(m, index)
+    if kind == "PERF_METRICS":
+        return has_metrics(m)
+    return _version(m, 4 if kind == "STATUS_SET" else 2)
 
 
 def read_pmc(m: Machine, ecx: Any) -> Any:
@@ -427,3 +451,9 @@ def metrics_clear(m: Machine) -> Any:
     """RDPMC of PERF_METRICS clears it and fixed counter 3 after the read (H6)."""
     enabled = _bit(m.get(FIXED_CTR_CTRL), METRICS_CLEAR_BIT)
     return capability(m, msr.CAP_METRICS_CLEAR) & has_metrics(m) & enabled
+
+
+# LVTPC (H13) ----------------------------------------------------------------------------------
+
+LVT_MASKED = 1 << 16
+DELIVERY_NMI = 4 << 8

@@ -20,7 +20,10 @@ from verify.ir.program import Dialect, Program
 from verify.target import (
     Access,
     Assumption,
+    Check,
     EmulatedRead,
+    Event,
+    Item,
     Ordering,
     Parameter,
     Phase,
@@ -28,6 +31,7 @@ from verify.target import (
     Setting,
     Step,
     Target,
+    Watch,
 )
 
 PMU = f"{VCPU}.arch.pmu"
@@ -120,6 +124,7 @@ def _cells(program: Program) -> dict[str, int]:
         **bitmap,
         **{ghost(kind): 64 for kind in ghosts},
         "run.exited": 0,
+        emulated.BY_USERSPACE: 0,
         "config.guest_nested": 0,
         "config.limit_guest_gp": 64,
         "config.limit_guest_fixed": 64,
@@ -132,7 +137,8 @@ def _contracts(program: Program) -> dict[str, Contract]:
         pmu.write_msr(m, number, value)
 
     def write_safe(m: Machine, call: CallSite) -> Any:
-        write(m, call)
+        number, value = call.args
+        pmu.write_msr(m, number, value, "#GP, fixed up")
         return m.fresh("error", 32)
 
     def read(m: Machine, call: CallSite) -> Any:
@@ -283,6 +289,12 @@ def _registers(program: Program) -> list[Register]:
 
         return emulated_read
 
+    def back(*numbers: int) -> Any:
+        def migration(number: int) -> EmulatedRead:
+            return lambda m, i: emulated.take_back(m, number + i)
+
+        return tuple(migration(number) for number in numbers)
+
     def zero(number: int) -> EmulatedRead:
         return lambda m, i: (*emulated.read(m, number), m.const(0, 64))
 
@@ -295,9 +307,15 @@ def _registers(program: Program) -> list[Register]:
             expected = m.get(ghost("FIXED_CTR", k)) & m.get("config.limit_guest_fixed")
             return accepted, value, expected
 
+        def migration(m: Machine, i: int) -> tuple[Any, Any, Any]:
+            return emulated.take_back(m, msr.FIXED_CTR0 + k)
+
         name, cell = f"FIXED_CTR{k}", pmu.fixed_ctr(k)
         reads = (emulated_read,)
-        return Register(name, 1, cell, ghost("FIXED_CTR", k), 64, True, enumerated, reads)
+        return Register(
+            name, 1, cell, ghost("FIXED_CTR", k), 64, True, enumerated, reads,
+            migrations=(migration,),
+        )  # fmt: skip
 
     def metrics(m: Machine, i: int) -> Any:
         return with_pmu(m, _guest_capability(m, msr.CAP_PERF_METRICS))
@@ -308,19 +326,23 @@ def _registers(program: Program) -> list[Register]:
         Register(
             "PMC", gp, "hw.PMC[{}]", "ghost.PMC[{}]", 64, True, counter,
             tuple(read(n, "PMC", True, "config.limit_guest_gp") for n in (msr.PERFCTR0, msr.PMC0)),
+            migrations=back(msr.PERFCTR0, msr.PMC0),
         ),
         Register(
             "EVTSEL", gp, "hw.EVTSEL[{}]", "ghost.EVTSEL[{}]", 64, False, counter,
             (read(msr.EVTSEL0, "EVTSEL", True),), f"{PMU}.gp_counters[{{}}].eventsel_hw",
+            migrations=back(msr.EVTSEL0),
         ),
         *(fixed_counter(k) for k in range(fixed)),
         Register(
             "FIXED_CTR_CTRL", 1, fixed_ctrl, "ghost.FIXED_CTR_CTRL", 64, False, from_version_2,
             (read(msr.FIXED_CTR_CTRL, "FIXED_CTR_CTRL", False),), f"{PMU}.fixed_ctr_ctrl_hw",
+            migrations=back(msr.FIXED_CTR_CTRL),
         ),
         Register(
             "GLOBAL_CTRL", 1, ctrl, "ghost.GLOBAL_CTRL", 64, True, from_version_2,
             (read(msr.GLOBAL_CTRL, "GLOBAL_CTRL", False),),
+            migrations=back(msr.GLOBAL_CTRL),
         ),
         Register(
             "GLOBAL_STATUS", 1, status, "ghost.GLOBAL_STATUS", 64, True, from_version_2,
@@ -329,10 +351,12 @@ def _registers(program: Program) -> list[Register]:
                 zero(msr.STATUS_RESET),
                 zero(msr.STATUS_SET),
             ),
+            migrations=back(msr.GLOBAL_STATUS, msr.STATUS_RESET, msr.STATUS_SET),
         ),
         Register(
             "PERF_METRICS", 1, pmu.PERF_METRICS, "ghost.PERF_METRICS", 64, True, metrics,
             (read(msr.PERF_METRICS, "PERF_METRICS", False),),
+            migrations=back(msr.PERF_METRICS),
         ),
     ]  # fmt: skip
 
@@ -347,6 +371,8 @@ def _setup(program: Program, m: Machine) -> None:
     m.set("config.size_fixed", m.const(fixed, 8))
     pmu.limits(m)
     m.assume(pmu.legal(m))
+    for cell in (*(pmu.evtsel(i) for i in range(gp)), pmu.FIXED_CTR_CTRL):
+        m.assume(m.get(cell).eq(0))
     for number in msr.table(gp, fixed):
         for access in ("R", "W"):
             m.set(msr.bitmap(access, number), m.flag(True))
@@ -386,6 +412,7 @@ def _fresh_vmcs(m: Machine) -> None:
         m.set(f"vmx.msr_autostore.val[{slot}].value", m.const(0, 64))
     m.set("run.inside", m.flag(False))
     m.set("run.exited", m.flag(False))
+    m.set(emulated.BY_USERSPACE, m.flag(False))
     m.set("guest_lvtpc_loaded", m.const(0, 8))
 
 
@@ -480,6 +507,7 @@ def _accesses(program: Program) -> list[Access]:
     """Emulated accesses, and instructions that KVM emulates, while the vCPU is put."""
 
     def instruction(m: Machine) -> None:
+        m.set(emulated.BY_USERSPACE, m.flag(False))
         with m.when(kvm.mediated(m)):
             _edited(program, m, "kvm_pmu_instruction_retired")
 
@@ -500,6 +528,148 @@ _MUTABLE = re.compile(
     r"|vmx\.msr_autostore\.val\[\d+\]\.value$"
 )
 
+
+def _owned(m: Machine, cell: str) -> Any:
+    """The guest has the counter, or PERF_METRICS."""
+    if cell == pmu.PERF_METRICS:
+        return kvm.mediated(m) & _guest_capability(m, msr.CAP_PERF_METRICS)
+    index = int(cell[cell.index("[") + 1 : -1])
+    count = "nr_arch_gp_counters" if cell == pmu.pmc(index) else "nr_arch_fixed_counters"
+    return kvm.mediated(m) & m.const(index, 32).ult(m.get(f"{PMU}.{count}"))
+
+
+def _armed(m: Machine) -> list[Item]:
+    """Counters of the guest that would count as soon as the host turns the unit on."""
+    return [
+        Item(_control(cell), _owned(m, cell), kvm.as_bool(m, pmu.selected(m, cell), 1), zero)
+        for cell in pmu.counters(m)
+        for zero in (m.const(0, 1),)
+    ]
+
+
+def _control(cell: str) -> str:
+    index = int(cell[cell.index("[") + 1 : -1])
+    return pmu.evtsel(index) if cell == pmu.pmc(index) else pmu.FIXED_CTR_CTRL
+
+
+def _strangers(m: Machine) -> list[Item]:
+    """What counts at VM-entry although the guest has not got it."""
+    inside, zero = m.get("run.inside") & kvm.mediated(m), m.const(0, 1)
+    return [
+        Item(cell, inside & ~_owned(m, cell), kvm.as_bool(m, counts, 1), zero)
+        for cell, counts, _ in pmu.counting(m)
+    ]
+
+
+LVTPC_LOADED = "guest_lvtpc_loaded"
+
+
+def _handed_back(m: Machine) -> list[Item]:
+    """What host perf takes for granted of a PMU that it gets back (domain.md 2)."""
+    mediated, zero = kvm.mediated(m), m.const(0, 64)
+    found = [(cell, m.get(cell), zero) for cell in (pmu.GLOBAL_CTRL, pmu.FIXED_CTR_CTRL)]
+    found += [(pmu.LVTPC, m.get(pmu.LVTPC), m.const(pmu.DELIVERY_NMI, 64))]
+    found += [(LVTPC_LOADED, m.get(LVTPC_LOADED), m.const(0, 8))]
+    items = [Item(cell, mediated, value, expected) for cell, value, expected in found]
+    for i in range(pmu.size(m, "gp")):
+        cell = pmu.evtsel(i)
+        items.append(Item(cell, _owned(m, pmu.pmc(i)), m.get(cell), zero))
+    return items
+
+
+def _guest_lvtpc(m: Machine) -> list[Item]:
+    """The guest's overflows come by its own vector, masked or not as the guest has it (H13)."""
+    mediated, vector = kvm.mediated(m), m.const(PMI_VECTOR, 64)
+    return [
+        Item(pmu.LVTPC, mediated, m.get(pmu.LVTPC) & ~m.const(pmu.LVT_MASKED, 64), vector),
+        Item(LVTPC_LOADED, mediated, m.get(LVTPC_LOADED), m.const(1, 8)),
+    ]
+
+
+PMI_VECTOR = 0xF5
+
+
+def _refreshed(m: Machine) -> list[Item]:
+    """KVM's copy of GLOBAL_CTRL, of which the fastpath makes use."""
+    has = kvm.mediated(m) & m.const(1, 8).ult(m.get(f"{PMU}.version"))
+    copy = f"{PMU}.global_ctrl"
+    when = has & m.get("run.exited")
+    return [Item(copy, when, m.get(copy), m.get(ghost("GLOBAL_CTRL")))]
+
+
+def _copies_for_hardware(m: Machine) -> list[Item]:
+    """KVM's copies of the controls that hardware has while the guest runs."""
+    copy = f"{PMU}.fixed_ctr_ctrl_hw"
+    items = [Item(copy, kvm.mediated(m), m.get(copy), m.get(pmu.FIXED_CTR_CTRL))]
+    for i in range(pmu.size(m, "gp") - 1):
+        copy, cell = f"{PMU}.gp_counters[{i}].eventsel_hw", pmu.evtsel(i)
+        items.append(Item(copy, _owned(m, pmu.pmc(i)), m.get(copy), m.get(cell)))
+    return items
+
+
+def _nmi_to_host(m: Machine, event: Event) -> list[tuple[Any, str]]:
+    """The NMI handler ignores NMIs while the flag says that overflows come by the guest's vector
+    (events/core.c: perf_event_nmi_handler), so the flag must not be set when they do not."""
+    if event.op != "APIC" or event.register != pmu.LVTPC:
+        return []
+    flag = m.get(LVTPC_LOADED).nonzero()
+    return [(flag, "while guest_lvtpc_loaded is set")]
+
+
+CHECKS = (
+    Check(
+        "count.host",
+        "no counter counts for the host under the guest's controls",
+        "the guest's control stays on in the host",
+        "put",
+        _armed,
+    ),
+    Check(
+        "count.guest",
+        "no counter that the guest has not got counts while it runs",
+        "counts while the guest runs, which has not got it",
+        "enter",
+        _strangers,
+    ),
+    Check(
+        "host.caches",
+        "the host gets the PMU back as perf expects it",
+        "the host expects another value",
+        "put",
+        _handed_back,
+    ),
+    Check(
+        "pmi.owner",
+        "a guest's overflow is delivered by the guest's vector",
+        "an overflow of the guest would be delivered to the host",
+        "load",
+        _guest_lvtpc,
+    ),
+    Check(
+        "fresh.global-ctrl",
+        "KVM's copy of GLOBAL_CTRL is what the guest left before anyone reads it",
+        "KVM has another value than the guest left",
+        "leave",
+        _refreshed,
+    ),
+    Check(
+        "stable.hw-copies",
+        "KVM's copies for the hardware do not change while hardware has them",
+        "KVM's copy is not what hardware has",
+        "fastpath",
+        _copies_for_hardware,
+    ),
+)
+
+WATCHES = (
+    Watch(
+        "pmi.handler",
+        "LVTPC changes only while the NMI handler looks at NMIs",
+        "an NMI of the host would be ignored",
+        _nmi_to_host,
+        ("load", "put"),
+    ),
+)
 
 REPLACED = (
     "vcpu_enter_guest",
@@ -534,8 +704,13 @@ ASSUMPTIONS = (
     Assumption(
         "host.perf",
         "while a vCPU is put, host perf and other vCPUs may leave any value in counters, "
-        "PERF_METRICS, GLOBAL_STATUS and GLOBAL_CTRL; selectors and FIXED_CTR_CTRL that perf used "
-        "are 0 again when it has scheduled its events out",
+        "PERF_METRICS, GLOBAL_STATUS and GLOBAL_CTRL; selectors and FIXED_CTR_CTRL are 0 when perf "
+        "has scheduled its events out, unless the vCPU itself has left something there",
+    ),
+    Assumption(
+        "hw.status-events",
+        "of the bits of GLOBAL_STATUS that are no counter's, only those of ToPA PMI, buffer "
+        "overflow and CondChgd can be set while a guest runs",
     ),
     Assumption(
         "hw.selector-writes",
@@ -615,5 +790,8 @@ TARGET = Target(
             "fixed counter 3",
         ),
     ),
+    watches=WATCHES,
+    checks=CHECKS,
+    from_guest=lambda m: ~m.get(emulated.BY_USERSPACE),
     assumptions=ASSUMPTIONS,
 )

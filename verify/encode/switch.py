@@ -17,7 +17,7 @@ from verify.encode.term import Term
 from verify.errors import BadInput, InternalError
 from verify.ir.program import Program
 from verify.request import require_known
-from verify.target import Observation, Target
+from verify.target import Item, Observation, Phase, Target
 
 STATE = "state/"
 MONITOR = "monitor."
@@ -40,12 +40,14 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """The state after a phase of a step, and what the guest can observe or reach there."""
+    """The state after a phase of a step, what the guest can observe or reach there, and by
+    property what is to be checked."""
 
     step: str
     cells: Cells
     observed: tuple[Observation, ...]
     reachable: tuple[Observation, ...]
+    items: Mapping[str, Sequence[Item]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,14 +230,14 @@ def _run(
         for phase in step.phases:
             machine.begin_phase(phase.name)
             phase.run(machine)
-            seen = target if phase.observed else None
-            switch.points[phase.name] = _point(step.name, machine, seen)
+            switch.points[phase.name] = _point(step.name, machine, target, phase)
         switch.steps.append(finish(machine, step.name, (step.start, step.end)))
     if found:
         return found
     switch.accesses = []
     for access in target.accesses(switch.program):
         machine = begin(access.name)
+        machine.observers.extend(observers)
         access.run(machine)
         switch.accesses.append(finish(machine, access.name, (switch.home, switch.home)))
     if found:
@@ -243,7 +245,7 @@ def _run(
     for register in target.registers(switch.program):
         for i in range(register.count):
             switch.enumerated[register.name, i] = register.enumerated(begin("has"), i)
-            for k, read in enumerate(register.reads):
+            for k, read in enumerate(register.ways):
                 machine = begin(register.read_phase(i, k))
                 accepted, value, expected = read(machine, i)
                 assumes, faults = tuple(machine.assumptions), tuple(machine.faults)
@@ -265,6 +267,8 @@ def _slice(switch: Switch) -> None:
         terms += [*read.assumes, *_guards(read.faults)]
     for point in switch.points.values():
         terms += [x for o in (*point.observed, *point.reachable) for x in (o.visible, o.value)]
+        items = [item for found in point.items.values() for item in found]
+        terms += [x for item in items for x in (item.when, item.found, item.expected)]
     kept = _cells_of(terms)
     # The cells of the models are what properties speak of.
     kept |= {cell for cell in switch.initial if cell in switch.target.cells(switch.program)}
@@ -294,13 +298,16 @@ def _cells_of(terms: Iterable[Term]) -> set[str]:
     return {name.removeprefix(STATE) for name in names if name.startswith(STATE)}
 
 
-def _point(step: str, machine: Executor, target: Target | None) -> Point:
+def _point(step: str, machine: Executor, target: Target, phase: Phase) -> Point:
     cells = {
         c: v for c, v in machine.cells.items() if isinstance(v, Term) and not c.startswith("%")
     }
-    if target is None:
-        return Point(step, cells, (), ())
-    return Point(step, cells, tuple(target.observe(machine)), tuple(target.reachable(machine)))
+    checks = [check for check in target.checks if check.phase == phase.name]
+    items = {check.property: tuple(check.items(machine)) for check in checks}
+    if not phase.observed:
+        return Point(step, cells, (), (), items)
+    observed, reachable = tuple(target.observe(machine)), tuple(target.reachable(machine))
+    return Point(step, cells, observed, reachable, items)
 
 
 def _pin(switch: Switch, config: Mapping[str, int], hardware: Mapping[str, str]) -> None:

@@ -13,6 +13,8 @@ from verify.prove.property import READ, Violation
 
 READS = ("RDMSR", "RDPMC")
 WRITE = "WRMSR"
+LOG = "kernel log"
+"""What a WARN writes to."""
 EFFECT = "effect"
 """A change that an access of another register brings about."""
 
@@ -61,6 +63,8 @@ def _loud(steps: Sequence[Step]) -> Reason:
         return Reason("", ())
     step = steps[found[0]]
     text = f"{_place(step)} accesses {short(step.register)} {step.note}"
+    if step.register == LOG:
+        text = f"{_place(step)} warns"
     return Reason(text, (found[0],))
 
 

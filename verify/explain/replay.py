@@ -158,8 +158,10 @@ def _run(
         if step.enabled is not None and not inputs.flag(f"do{step.mark}"):
             continue
         if step.kind == "access":
+            machine.observers.extend(observers)
             machine.begin_phase(step.name)
             accesses[step.name].run(machine)
+            machine.observers.clear()
         else:
             # What shows in a read shows after the last step.
             shows = step is last and scenario.violation.phase != READ

@@ -66,8 +66,18 @@ class _Templates:
 
     def zeros(self, location: str) -> None:
         for cell in dict.fromkeys(c for step in self.switch.steps for c in step.post):
-            if self.is_hardware(cell) and self.state[cell].width:
-                self.add(location, self.state[cell].eq(0), *self._owned(cell))
+            passing = cell in self.switch.target.transient
+            if (passing or self.is_hardware(cell)) and self.state[cell].width:
+                owned = self._owned(cell)
+                self.add(location, self.state[cell].eq(0), *owned, *map(t.negate, owned))
+
+    def silence(self) -> None:
+        """Nothing has happened of what is watched, but not in steps."""
+        watched = {c for c in self.switch.initial if c.startswith(MONITOR)}
+        for step in self.switch.steps:
+            watched -= {c for c in watched & set(step.post) if step.post[c].op != "const"}
+        for cell in sorted(watched):
+            self.add(self.switch.home, self.state[cell].eq(0))
 
     def loaded(self, location: str) -> None:
         """Hardware cells that hold what the guest must find, or what a step writes to them."""
@@ -99,6 +109,10 @@ class _Templates:
             for ghost in ghosts:
                 if self.state[ghost].width == value.width:
                     self.add(location, value.eq(self.state[ghost]), self.owned[ghost])
+                    for mask in _masks([access.post[ghost]]):
+                        if mask.width == value.width:
+                            kept = (value & mask).eq(self.state[ghost])
+                            self.add(location, kept, self.owned[ghost])
                 # Without the register nothing changes.
                 unchanged = value.eq(self.switch.initial[cell])
                 self.add(location, unchanged, t.negate(self.owned[ghost]))
@@ -107,6 +121,9 @@ class _Templates:
                 self.add(location, (value & mask).eq(0), *conditions)
                 self.add(location, (value & ~mask).eq(0), *conditions)
             for source in self._sources(cell):
+                if self.is_hardware(source) and location != self.switch.home:
+                    for mask in (m for m in masks if m.width == self.state[source].width):
+                        self.add(location, (self.state[source] & mask).eq(0), *conditions)
                 for mask in limits.get(source, ()):
                     if mask.width == value.width:
                         self.add(location, (value & ~mask).eq(0), *conditions)
@@ -123,6 +140,7 @@ def candidates(switch: Switch) -> list[Candidate]:
     """What may be invariant, at each location."""
     templates = _Templates(switch)
     limits = _limits(switch.legal)
+    templates.silence()
     for location in switch.locations():
         templates.zeros(location)
         if location != switch.home:
@@ -149,10 +167,14 @@ def _cells_in(term: Term) -> list[str]:
 
 
 def _masks(terms: Sequence[Term]) -> list[Term]:
-    """The constants of the configuration that the terms look at."""
-    return [
+    """The constants of the configuration that the terms look at, and the numbers of whose bits
+    they look whether one is set."""
+    named = [
         v for v in t.free_vars(terms) if v.width > 1 and str(v.name).startswith((CONFIG, "init/"))
     ]
+    tested = [n.args[0] for n in t.reachable(terms) if n.op == "eq" and n.args[0].op == "and"]
+    numbers = [a for n in tested if n.width for a in n.args if a.op == "const"]
+    return list(dict.fromkeys([*named, *numbers]))
 
 
 def _substituted(terms: Sequence[Term], cells: Cells) -> list[Term]:

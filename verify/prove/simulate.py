@@ -56,10 +56,9 @@ def _wishes(
     usual = list(dict.fromkeys(switch.enumerated.values()))
     if varied:
         usual = [r if chance.random() < 0.7 else t.negate(r) for r in usual]
+    hardware = {value for value in switch.initial.values() if value.op == "var"}
     free = [
-        v.ne(0)
-        if str(v.name).startswith(STATE)
-        else v.eq(t.const(chance.getrandbits(v.width or 1), v.width))
+        v.ne(0) if v in hardware else v.eq(t.const(chance.getrandbits(v.width or 1), v.width))
         for v in constants
     ]
     chance.shuffle(free)
@@ -69,10 +68,6 @@ def _wishes(
 def _run(
     switch: Switch, state: State, chance: random.Random, found: dict[str, list[State]]
 ) -> None:
-    for cell, value in switch.initial.items():
-        # The model has a state of the hardware, which is not for setup to say.
-        if value.op == "var" and STATE + cell in state:
-            state[str(value.name)] = state[STATE + cell]
     ends = t.evaluate(list(switch.initial.values()), state)
     state.update({STATE + c: v for c, v in zip(switch.initial, ends, strict=True)})
     found[switch.home].append(State(state))

@@ -191,7 +191,9 @@ static void intel_pmu_refresh(struct kvm_vcpu *vcpu)
 	counters |= BIT_ULL(pmu->nr_arch_gp_counters) - 1;
 
 	pmu->global_ctrl_rsvd = ~counters;
-	pmu->global_status_rsvd = ~(counters | MSR_CORE_PERF_GLOBAL_OVF_CTRL_OVF_BUF |
+	/* All that hardware may have set when the guest's status is saved. */
+	pmu->global_status_rsvd = ~(counters | MSR_CORE_PERF_GLOBAL_OVF_CTRL_TRACE_TOPA_PMI |
+				    MSR_CORE_PERF_GLOBAL_OVF_CTRL_OVF_BUF |
 				    MSR_CORE_PERF_GLOBAL_OVF_CTRL_COND_CHGD);
 }
 
