@@ -1,7 +1,7 @@
 # Needs python3.11 (or a later python3), make and a package index.
 
 .DEFAULT_GOAL := verify
-.PHONY: setup verify test test-all cases kernels lint bench clean
+.PHONY: setup verify test test-all cases kernels schemas browser lint bench clean
 
 BIN := .venv/bin
 STAMP := .venv/.stamp
@@ -26,7 +26,7 @@ verify: setup
 test: setup
 	$(BIN)/pytest -q -n auto
 
-test-all: kernels
+test-all: kernels schemas
 	$(BIN)/pytest -q -n auto -m "not product"
 
 cases: kernels
@@ -35,6 +35,15 @@ cases: kernels
 kernels: setup
 	@$(BIN)/python -m tests.kernels.fetch || \
 		echo "make: going on without the kernels above; their tests are skipped" >&2
+
+schemas: setup
+	@$(BIN)/python -m tests.schemas || echo "make: going on without the schemas above" >&2
+
+# Debian's Chromium, and what drives it; only root can install the former.
+browser: setup
+	@$(BIN)/pip install -q -c constraints.txt playwright || echo "make: no playwright" >&2
+	@command -v chromium >/dev/null || apt-get install -qq -y chromium >/dev/null 2>&1 || \
+		echo "make: no Chromium; the tests that need it are skipped" >&2
 
 lint: setup
 	$(BIN)/ruff check .

@@ -16,10 +16,11 @@ from verify.result import (
     TraceStep,
     Violation,
 )
+from verify.source.changes import Change
 from verify.target import Assumption
 
 STEPS = (
-    TraceStep("guest", None, None, None, None, "set", "BLUE", 0, 0xFFFF_FFFF_FFFF_FFFF),
+    TraceStep("guest", None, None, None, None, "guest", "BLUE", 0, 0xFFFF_FFFF_FFFF_FFFF),
     TraceStep(
         "load",
         "lamp/load.c",
@@ -50,8 +51,9 @@ TRACE = Trace(
     {"room.lamps": 2, "red_write": "clear"},
     STEPS,
     Violation("BLUE", 7, 0, "the guest finds another colour than it left"),
-    Cause("BLUE is written before RED, and the write of RED clears it", (2, 1)),
+    Cause("lamp_load (load.c:15) clears BLUE", (2, 1), "Write BLUE after RED"),
     True,
+    ("room.lamps",),
 )
 REFUTED = Result(
     "restore.BLUE",
@@ -63,9 +65,23 @@ REFUTED = Result(
         "dimmer": {"0": "refuted", "1": "refuted"},
     },
     trace=TRACE,
+    statement="BLUE at entry is as the guest left it",
 )
-PROVED = Result("restore.RED", "restore", "proved", seconds=0.05)
-UNKNOWN = Result("leak.room-room", "leak", "unknown", "no answer in 60 s", 60.0)
+PROVED = Result(
+    "restore.RED",
+    "restore",
+    "proved",
+    seconds=0.05,
+    statement="RED at entry is as the guest left it",
+)
+UNKNOWN = Result(
+    "leak.room-room",
+    "leak",
+    "unknown",
+    "no answer in 60 s",
+    60.0,
+    statement="no room sees another's light",
+)
 REPORT = Report(
     Input(
         "linux-lamp",
@@ -77,14 +93,32 @@ REPORT = Report(
         (
             PatchSummary(
                 "[PATCH 1/2] Lamp: keep BLUE",
-                "<1@example.org>",
+                "1@example.org",
                 3,
                 (
                     FailedHunk("lamp/dim.c", 40, "no such lines", ("restore.RED",)),
                     FailedHunk("lamp/notes.txt", 0, "the tree has no file lamp/notes.txt"),
                 ),
+                "lamp.mbox",
             ),
-            PatchSummary("", None, 1),
+            PatchSummary("", None, 1, source="standard input"),
+        ),
+        (
+            Change(
+                "lamp/load.c",
+                9,
+                9,
+                "static void lamp_load(struct lamp *lamp)",
+                (
+                    " \tstruct room *room = lamp->room;",
+                    " ",
+                    " \tlock(room);",
+                    "+\tset_lamp(BLUE, lamp->blue);",
+                    " \tif (lamp->red)",
+                    " \t\tset_lamp(GREEN, 0);",
+                    " \tset_lamp(RED, 0);",
+                ),
+            ),
         ),
     ),
     (Assumption("A1", "only one hand is at the switch"),),

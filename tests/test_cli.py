@@ -19,6 +19,7 @@ import pytest
 import models.reference
 from tests.report_sample import PROVED, REFUTED, UNKNOWN, with_results
 from verify import check, cli
+from verify.report import formats
 from verify.result import Report
 
 REFERENCE = Path(models.reference.__file__).parent / "tree"
@@ -93,7 +94,7 @@ def refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Refusal:
         ("check --config guest.gp=1 --config guest.gp=2", "given as 1 and as 2; keep one"),
         ("check --hardware fixed3_writes=clear", "did you mean fixed3_write?"),
         ("check --hardware fixed3_write=any", "use one of: preserve, clear, havoc"),
-        ("check --format xml", "'xml' is not one of 'text', 'json'"),
+        ("check --format xml", "'xml' is not one of 'text', 'json', 'mail'"),
         ("check --timeout 0", "--timeout 0: give a number of seconds above 0"),
         ("check --timeout nan", "--timeout nan"),
         ("check --timeout soon", "'soon' is not a valid float"),
@@ -316,6 +317,17 @@ def test_the_status_tells_the_verdict(
 ) -> None:
     answer(with_results(*results))  # type: ignore[arg-type]
     assert cli.main(["check"]) == status
+
+
+@pytest.mark.parametrize("form", formats.FORMATS)
+def test_the_status_is_that_of_every_format(
+    form: str, answer: Callable[[Report], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for results, status in (((PROVED,), 0), ((PROVED, REFUTED, UNKNOWN), 1), ((UNKNOWN,), 2)):
+        answer(with_results(*results))
+        assert cli.main(["check", "--format", form]) == status
+        out, err = capsys.readouterr()
+        assert out and not err and all(result.property in out for result in results)
 
 
 def test_a_report_goes_to_a_file(

@@ -32,7 +32,8 @@ def test_a_register_that_load_does_not_write() -> None:
     steps = [step("host", "host", 0, 7)]
     reason = find(steps, violation("enter", pair=True), 0)
     assert reason.text == "load does not write BLUE after the host left a value in it"
-    assert reason.steps == (0,)
+    assert reason.steps == (0,) and reason.absent
+    assert reason.advice == "Write BLUE on load whenever the guest can reach it"
     assert "does not write BLUE" in find([], violation("enter", pair=True), 0).text
 
 
@@ -43,7 +44,7 @@ def test_a_change_after_the_value_was_set() -> None:
         step("load", "effect", 7, 0, line=11),
     ]
     reason = find(steps, violation("enter"), 7)
-    assert reason.steps == (2, 0)
+    assert reason.steps == (2, 0) and not reason.absent
     assert "lamp_load (switch.c:11) changes BLUE after lamp_load (switch.c:10)" in reason.text
 
 
@@ -77,7 +78,7 @@ def test_a_value_that_was_not_saved() -> None:
 def test_what_put_leaves_behind() -> None:
     guest = step("guest", "guest", 0, 7)
     reason = find([guest], violation("put", pair=True), 0)
-    assert reason.text == "put does not scrub BLUE after the guest changed it"
+    assert reason.text == "put does not scrub BLUE after the guest changed it" and reason.absent
     scrubbed = [guest, step("put", "WRMSR", 7, 0, line=20), step("put", "effect", 0, 5, line=21)]
     reason = find(scrubbed, violation("put", pair=True), 0)
     assert reason.steps == (2, 1) and "had scrubbed it" in reason.text
@@ -92,6 +93,7 @@ def test_a_write_that_comes_too_late() -> None:
     reason = find(steps, violation("load", late="hw.RED"), 0)
     assert reason.steps == (1, 0)
     assert "writes RED after lamp_load (switch.c:10) wrote BLUE" in reason.text
+    assert reason.advice == "Write BLUE after the last write of RED"
 
 
 def test_an_access_that_is_not_quiet() -> None:
@@ -115,3 +117,8 @@ def test_of_two_runs_what_only_one_has_is_the_cause() -> None:
     assert "after the guest left" in found.text and found.steps == (0,)
     found = find([guest, host], violation("put", pair=True), 0, frozenset({0}))
     assert "after the guest changed" in found.text
+
+
+def test_who_acts_is_named_whatever_the_phase_is_called() -> None:
+    found = find([step("reguest", "guest", 0, 7)], violation("put", pair=True), 0)
+    assert found.text == "put does not scrub BLUE after the guest changed it"

@@ -22,6 +22,9 @@ def test_the_answers_are_the_accepted_ones() -> None:
     is_accepted(selfcheck.RIGHT)
     is_accepted(selfcheck.WRONG)
     right, wrong = golden.report(selfcheck.RIGHT), golden.report(selfcheck.WRONG)
+    for form in golden.FORMS:
+        accepted = golden.path_of_printed(form).read_text()
+        assert words_of(golden.printed(wrong, form)) == words_of(accepted), ACCEPT
     shown = golden.shown_example(golden.README.read_text())
     assert without_values(shown) == without_values(golden.example(right, wrong)), ACCEPT
 
@@ -39,6 +42,11 @@ def test_the_example_is_replaced_between_its_markers() -> None:
     assert changed.replace(r"new \1", "old") == readme
     with pytest.raises(ValueError, match="markers"):
         golden.shown_example("a\n")
+
+
+def words_of(text: str) -> list[str]:
+    """Values of another width fold lines elsewhere, also in the strings of JSON."""
+    return text.replace("\\n", " ").split()
 
 
 def without_values(text: str) -> list[str]:

@@ -7,7 +7,7 @@ import pytest
 
 from verify.errors import InternalError
 from verify.ir.contract import CallSite, Contract
-from verify.ir.interp import Interpreter, Stuck
+from verify.ir.interp import SKIP, Interpreter, Stuck
 from verify.ir.machine import Machine
 from verify.ir.nodes import (
     AddressOf,
@@ -640,6 +640,22 @@ def test_steps_carry_the_callers_place_and_reach_observers() -> None:
     assert (first.before, first.after, first.width) == (0, 9, 8)
     assert (second.loc, second.function) == (None, "")
     assert seen[0] == ("WRMSR", "reg", Word(0, 8), Word(9, 8))
+
+
+def test_a_branch_that_is_not_taken_is_a_step() -> None:
+    body = (ExprStmt(Const(0, U32), L),)
+    m = machine(
+        function(
+            If(Const(0, U32), body, (), at(3)),
+            If(Const(1, U32), body, (), at(4)),
+            If(Const(1, U32), body, body, at(5)),
+        )
+    )
+    m.call("f")
+    assert [(s.op, s.loc, s.function, s.note) for s in m.trace] == [
+        (SKIP, at(3), "f", "the condition is false"),
+        (SKIP, at(5), "f", "the condition is true"),
+    ]
 
 
 def test_models_read_and_write_through_pointers() -> None:

@@ -46,9 +46,11 @@ RESULT = {
             "observed": OPTIONAL,
             "text": TEXT,
         },
-        "cause": {"text": TEXT, "steps": [NUMBER]},
+        "cause": {"text": TEXT, "steps": [NUMBER], "advice": TEXT},
         "replayed": "truth",
+        "notable": [TEXT],
     },
+    "statement": TEXT,
 }
 WHOLE = {
     "schema": TEXT,
@@ -66,6 +68,16 @@ WHOLE = {
                 "message_id": OPTIONAL,
                 "applied": NUMBER,
                 "failed": [{"file": TEXT, "line": NUMBER, "reason": TEXT, "affects": [TEXT]}],
+                "source": TEXT,
+            }
+        ],
+        "changes": [
+            {
+                "file": TEXT,
+                "old_start": NUMBER,
+                "start": NUMBER,
+                "heading": TEXT,
+                "lines": [TEXT],
             }
         ],
     },

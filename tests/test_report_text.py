@@ -71,7 +71,7 @@ def test_the_trace_can_be_followed() -> None:
         "  red_write: fails under clear, havoc, holds under preserve",
         "  with red_write=clear room.lamps=2",
         "  guest:",
-        "    1  set BLUE 0x0 -> 0xffffffffffffffff",
+        "    1  guest BLUE 0x0 -> 0xffffffffffffffff",
         "  load:",
         "    2  lamp_load  lamp/load.c:12",
         "       + set_lamp(BLUE, lamp->blue);",
@@ -82,7 +82,7 @@ def test_the_trace_can_be_followed() -> None:
         "  violation: BLUE: expected 0x7, observed 0x0",
         "    the guest finds another colour than it left",
         "  cause (steps 3 and 2):",
-        "    BLUE is written before RED, and the write of RED clears it",
+        "    lamp_load (load.c:15) clears BLUE",
     ]
     assert text in render(REPORT)
 

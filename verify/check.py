@@ -30,6 +30,7 @@ from verify.result import (
     Report,
     Result,
 )
+from verify.source.changes import changes
 from verify.source.mail import name_of, order_series, read_input, split_messages
 from verify.source.overlay import PatchReport, apply
 from verify.source.patch import parse_patch
@@ -103,7 +104,9 @@ def _check(
         reason = f"the patch changes {modelled}, which the model stands for"
         if blocked:
             reason = f"depends on the hunk {blocked}, which did not apply"
-        results = [Result(p.name, p.family, UNKNOWN, reason) for p in properties]
+        results = [
+            Result(p.name, p.family, UNKNOWN, reason, statement=p.statement) for p in properties
+        ]
     else:
         judged = Judge(switch, solve).judge(properties)
         results = [_result(judgement, switch, program, tree) for judgement in judged]
@@ -116,6 +119,7 @@ def _check(
             config=dict(request.config),
             hardware=dict(request.hardware),
             patches=tuple(summaries),
+            changes=tuple(changes(tree)),
         ),
         assumptions=tuple(target.assumptions),
         not_understood=_not_understood(switch, properties),
@@ -219,7 +223,8 @@ def _result(judgement: Judgement, switch: Switch, program: Program, tree: Tree) 
         watch, cells = catalogue.observers(target, program), catalogue.monitors(target, program)
         shown = replay(target, program, judgement.scenario, judgement.model, watch, cells)
         if shown.reproduced:
-            trace = tell.trace(shown, judgement.scenario.violation, program, tree)
+            usual = {setting.name: setting.usual for setting in target.settings}
+            trace = tell.trace(shown, judgement.scenario.violation, program, tree, usual)
             reason = tell.end_state(judgement.consequences, target.parameters)
         elif shown.reproduced is None:
             verdict = "unknown"
@@ -236,6 +241,7 @@ def _result(judgement: Judgement, switch: Switch, program: Program, tree: Tree) 
         variants=judgement.variants if verdict == "refuted" else {},
         certificate=None,
         trace=trace,
+        statement=prop.statement,
     )
 
 

@@ -15,17 +15,14 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from verify import __version__
 from verify.errors import BadInput, InternalError
+from verify.report import formats
 from verify.report.plain import clean
 from verify.request import DEFAULT_TARGET, DEFAULT_TIMEOUT, Request
-
-if TYPE_CHECKING:
-    from verify.result import Report
 
 BAD_INPUT = 3
 INTERNAL_ERROR = 4
@@ -194,7 +191,7 @@ _target = click.option(
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "json"]),
+    type=click.Choice(formats.FORMATS),
     default="text",
     show_default=True,
     help="How to print the report.",
@@ -280,7 +277,9 @@ def check(
 
     report = run(request)
     status = report.exit_status
-    text = _rendered(report, form, output is None and sys.stdout.isatty())
+    terminal = output is None and sys.stdout.isatty()
+    width = shutil.get_terminal_size((80, 24)).columns if terminal else 80
+    text = formats.render(report, form, width, terminal and not os.environ.get("NO_COLOR"))
     if output is not None:
         write(output, text)
     else:
@@ -293,18 +292,6 @@ def _same_file(output: Path, patch: str) -> bool:
         return output.samefile(patch)
     except OSError:
         return False
-
-
-def _rendered(report: Report, form: str, terminal: bool) -> str:
-    if form == "json":
-        from verify.report import json
-
-        return json.render(report)
-    from verify.report import text
-
-    width = shutil.get_terminal_size((80, 24)).columns if terminal else 80
-    colour = terminal and not os.environ.get("NO_COLOR")
-    return text.render(report, width, colour)
 
 
 def _print(text: str) -> None:

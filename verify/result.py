@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from verify.errors import InternalError
+from verify.source.changes import Change
 from verify.target import Assumption
 
 SCHEMA = "msrproof/1"
@@ -35,19 +36,22 @@ class FailedHunk:
 
 @dataclass(frozen=True, slots=True)
 class PatchSummary:
-    """What became of one patch: how many hunks were applied, and which were not."""
+    """What became of one patch: how many hunks were applied, and which were not. `message_id`:
+    without its brackets. `source`: what the user called the input."""
 
     subject: str
     message_id: str | None
     applied: int
     failed: tuple[FailedHunk, ...] = ()
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Input:
     """What was checked. `kernel`: the folder as the user named it, None for the embedded tree.
 
-    `defines`, `config` and `hardware` hold what the user fixed, not the defaults.
+    `defines`, `config` and `hardware` hold what the user fixed, not the defaults. `changes`: what
+    all patches together did to the tree.
     """
 
     kernel: str | None
@@ -57,6 +61,7 @@ class Input:
     config: Mapping[str, int] = field(default_factory=dict)
     hardware: Mapping[str, str] = field(default_factory=dict)
     patches: tuple[PatchSummary, ...] = ()
+    changes: tuple[Change, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,22 +109,26 @@ class Violation:
 @dataclass(frozen=True, slots=True)
 class Cause:
     """Why it goes wrong. `steps`: indexes into the trace, from 0: the step that breaks the
-    property, then the earlier one that it should have come after, if there is one."""
+    property, then the earlier one that it should have come after, if there is one. `advice`: what
+    the code should do instead, as an order; it may be empty."""
 
     text: str
     steps: tuple[int, ...]
+    advice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
     """A counterexample. `config`: the values under which it happens. `replayed`: the concrete
-    interpreter ran it and came to the same violation."""
+    interpreter ran it and came to the same violation. `notable`: those of `config` that are not
+    what most machines have."""
 
     config: Mapping[str, int | str]
     steps: tuple[TraceStep, ...]
     violation: Violation
     cause: Cause
     replayed: bool
+    notable: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """InternalError when the cause names steps that the trace does not have."""
@@ -135,6 +144,7 @@ class Result:
 
     `reason` says why it is unknown (else it may be empty). `seconds`: wall-clock time spent on it.
     `variants`: verdict by hardware parameter and value. `certificate`: folder of the proof.
+    `statement`: what the property says.
     """
 
     property: str
@@ -145,6 +155,7 @@ class Result:
     variants: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     certificate: str | None = None
     trace: Trace | None = None
+    statement: str = ""
 
     def __post_init__(self) -> None:
         """InternalError for an answer that must not be shown."""

@@ -25,7 +25,7 @@ def summary(
         )
         for hunk in patch.failed
     )
-    return PatchSummary(patch.subject, patch.message_id, patch.applied, failed)
+    return PatchSummary(patch.subject, patch.message_id, patch.applied, failed, patch.source)
 
 
 def _touches(file: str, scope: Sequence[str], switch: Switch, program: Program, tree: Tree) -> bool:

@@ -1,4 +1,5 @@
-"""What the tool must say of the reference tree, in full: the files here and README's example.
+"""What the tool must say of the reference tree, in full: the files here and README's example; the
+folder `formats` has a little of it in each format.
 
 A change of an answer shows as a difference of these texts. `python -m tests.golden` accepts it.
 Of a counterexample the kernel's own steps are compared, and no values: a solver may choose others.
@@ -8,11 +9,13 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from proofs import selfcheck
+from verify.report import formats
 from verify.result import PROVED, Report, Result, TraceStep
 
 POSTED = "perf-metrics-as-posted.patch"
@@ -67,6 +70,36 @@ def _result(result: Result) -> dict[str, Any] | str:
 
 def _step(step: TraceStep) -> str:
     return f"{step.phase}: {step.patch_line or ''}{step.function} ({step.file}:{step.line})"
+
+
+FORMS = ("mail", "html", "sarif", "junit", "ktap", "b4")
+_FEW = ("restore.FIXED_CTR3", selfcheck.SHOWN)
+_VALUES = (
+    (re.compile(r"0x[0-9a-f]+"), "VALUE"),
+    (re.compile(r"=\d+\b"), "=N"),
+    (re.compile(r'": \d+'), '": N'),
+    (re.compile(r"\b\d+\.\d+\b"), "S"),
+    (re.compile(r"<style>.*</style>", re.S), "<style>STYLE</style>"),
+    (re.compile(r"sha256-[^']*"), "sha256-HASH"),
+)
+
+
+def printed(found: Report, form: str) -> str:
+    """Little of a report in one format, without times, values and style."""
+    few = replace(
+        found,
+        results=tuple(result for result in found.results if result.property in _FEW),
+        assumptions=found.assumptions[:2],
+    )
+    text = formats.render(few, form, 80, False)
+    for pattern, mark in _VALUES:
+        text = pattern.sub(mark, text)
+    return text
+
+
+def path_of_printed(form: str) -> Path:
+    """Where the accepted text is."""
+    return FOLDER / "formats" / f"{form}.txt"
 
 
 def example(right: Report, wrong: Report) -> str:

@@ -15,16 +15,22 @@ READS = ("RDMSR", "RDPMC")
 WRITE = "WRMSR"
 LOG = "kernel log"
 """What a WARN writes to."""
+ACTORS = ("guest", "host")
+"""Operations that say who acts, whatever the phase is called."""
 EFFECT = "effect"
 """A change that an access of another register brings about."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """What broke it, in words, with the indices of the steps concerned (earlier step last)."""
+    """What broke it, in words, with the indices of the steps concerned (earlier step last).
+    `advice`: what the code should do instead, as an order. `absent`: what broke it is something
+    that did not happen after these steps."""
 
     text: str
     steps: tuple[int, ...]
+    advice: str = ""
+    absent: bool = False
 
 
 def find(
@@ -53,7 +59,8 @@ def _late(steps: Sequence[Step], register: str, late: str) -> Reason:
         return Reason("", ())
     text = f"{_place(steps[after[-1]])} writes {short(late)} after {_place(steps[write[-1]])} "
     text += f"wrote {short(register)}"
-    return Reason(text, (after[-1], write[-1]))
+    advice = f"Write {short(register)} after the last write of {short(late)}"
+    return Reason(text, (after[-1], write[-1]), advice)
 
 
 def _loud(steps: Sequence[Step]) -> Reason:
@@ -79,8 +86,9 @@ def _left_behind(
 ) -> Reason:
     """What put leaves in a register depends on the guest."""
     changes = _changes(steps, touching, private)
+    advice = f"Scrub {short(register)} on put whenever the guest can have changed it"
     if not changes:
-        return Reason(f"put does not scrub {short(register)}", ())
+        return Reason(f"put does not scrub {short(register)}", (), advice, absent=True)
     last = changes[-1]
     if _phase(steps[last]) == "put":
         scrubs = [
@@ -91,9 +99,10 @@ def _left_behind(
         if scrubs:
             text = f"{_place(steps[last])} changes {short(register)} after "
             text += f"{_place(steps[scrubs[-1]])} had scrubbed it"
-            return Reason(text, (last, scrubs[-1]))
+            advice = f"Scrub {short(register)} after anything else that changes it"
+            return Reason(text, (last, scrubs[-1]), advice)
     text = f"put does not scrub {short(register)} after {_place(steps[last])} changed it"
-    return Reason(text, (last,))
+    return Reason(text, (last,), advice, absent=True)
 
 
 def _wrong_value(
@@ -119,7 +128,8 @@ def _wrong_value(
     ]
     if after:
         text = f"{_place(steps[after[-1]])} changes {name} after {_place(steps[last])} had set it; "
-        return Reason(text + "it should come before", (after[-1], last))
+        advice = f"Write {name} after anything else that changes it"
+        return Reason(text + "it should come before", (after[-1], last), advice)
     if violation.pair is not None and steps[last].after != expected:
         return Reason(f"{_place(steps[last])} writes a value of {name} that it should not", (last,))
     return _saved_wrong(steps, register, last)
@@ -141,14 +151,14 @@ def _not_loaded(
 ) -> Reason:
     name = short(register)
     kept = _changes(steps, touching, private)
+    advice = f"Write {name} on load whenever the guest can reach it"
     if not kept:
-        return Reason(f"load does not write {name}, nor does anything else on the way", ())
+        text = f"load does not write {name}, nor does anything else on the way"
+        return Reason(text, (), advice, absent=True)
     step = steps[kept[-1]]
-    if _code(step):
-        return Reason(f"load does not write {name} after {_place(step)} changed it", (kept[-1],))
-    return Reason(
-        f"load does not write {name} after {_place(step)} left a value in it", (kept[-1],)
-    )
+    what = "changed it" if _code(step) else "left a value in it"
+    text = f"load does not write {name} after {_place(step)} {what}"
+    return Reason(text, (kept[-1],), advice, absent=True)
 
 
 def _saved_wrong(steps: Sequence[Step], register: str, restore: int) -> Reason:
@@ -179,7 +189,7 @@ def _saved_wrong(steps: Sequence[Step], register: str, restore: int) -> Reason:
     if spoilt:
         text = f"{_place(steps[spoilt[-1]])} changes {name} before "
         text += f"{_place(steps[save])} saves it"
-        return Reason(text, (save, spoilt[-1]))
+        return Reason(text, (save, spoilt[-1]), f"Save {name} before anything changes it")
     text = f"{_place(steps[restore])} does not write what {_place(steps[save])} saved of {name}"
     return Reason(text, (restore, save))
 
@@ -199,5 +209,5 @@ def short(register: str) -> str:
 
 def _place(step: Step) -> str:
     if step.loc is None:
-        return f"the {_phase(step)}"
+        return f"the {step.op if step.op in ACTORS else _phase(step)}"
     return f"{step.function} ({step.loc.file.rsplit('/', 1)[-1]}:{step.loc.line})"

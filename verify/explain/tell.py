@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from verify.explain import cause
 from verify.explain.cause import short
 from verify.explain.replay import Replay
-from verify.ir.interp import Step
+from verify.ir.interp import SKIP, Step
 from verify.ir.program import Program
 from verify.prove.property import READ, Violation
 from verify.result import Cause, Trace, TraceStep
@@ -16,11 +16,20 @@ from verify.source.tree import Tree
 from verify.target import Parameter
 
 
-def trace(replayed: Replay, violation: Violation, program: Program, tree: Tree) -> Trace:
-    """The trace of a counterexample: the steps that it is about."""
+def trace(
+    replayed: Replay,
+    violation: Violation,
+    program: Program,
+    tree: Tree,
+    usual: Mapping[str, int | None],
+) -> Trace:
+    """The trace of a counterexample: the steps that it is about. `usual`: what most machines
+    have, by setting."""
     reason = cause.find(replayed.steps, violation, replayed.expected, replayed.private)
     rule = bool(violation.late) or not violation.register
     kept = _relevant(replayed.steps, violation, reason.steps)
+    if reason.absent:
+        kept = sorted({*kept, *_passed_over(replayed.steps, max(reason.steps, default=-1), tree)})
     position = {old: new for new, old in enumerate(kept)}
     return Trace(
         config=dict(replayed.settings),
@@ -34,8 +43,9 @@ def trace(replayed: Replay, violation: Violation, program: Program, tree: Tree) 
             observed=None if rule else replayed.observed,
             text=violation.text,
         ),
-        cause=Cause(text=reason.text, steps=tuple(position[i] for i in reason.steps)),
+        cause=Cause(reason.text, tuple(position[i] for i in reason.steps), reason.advice),
         replayed=True,
+        notable=tuple(n for n, value in replayed.settings.items() if usual.get(n) != value),
     )
 
 
@@ -68,6 +78,8 @@ def _relevant(steps: Sequence[Step], violation: Violation, named: Sequence[int])
     about = {violation.register, violation.late}
     kept = set(named)
     for i, step in enumerate(steps):
+        if step.op == SKIP:
+            continue
         name = short(step.register)
         if step.register in about or (f"ghost.{name}" == step.register and f"hw.{name}" in about):
             kept.add(i)
@@ -77,6 +89,19 @@ def _relevant(steps: Sequence[Step], violation: Violation, named: Sequence[int])
         # Nothing but what changes the controls explains why something counts.
         kept |= {i for i, s in enumerate(steps) if s.op == "WRMSR" and s.before != s.after}
     return sorted(kept)
+
+
+def _passed_over(steps: Sequence[Step], since: int, tree: Tree) -> list[int]:
+    """Where the patch's own lines did nothing after a step: what should have been done may be
+    there."""
+    return [
+        i
+        for i, step in enumerate(steps)
+        if i > since
+        and step.op == SKIP
+        and step.loc is not None
+        and tree.mark(step.loc.file, step.loc.line)
+    ]
 
 
 def _seen(replayed: Replay, violation: Violation) -> list[TraceStep]:
@@ -90,6 +115,7 @@ def _seen(replayed: Replay, violation: Violation) -> list[TraceStep]:
 
 def _shown(step: Step, program: Program, tree: Tree) -> TraceStep:
     file, line, code, mark = None, None, None, None
+    skip = step.op == SKIP
     if step.loc is not None:
         file, line = step.loc.file, step.loc.line
         code = program.line(file, line)
@@ -101,9 +127,9 @@ def _shown(step: Step, program: Program, tree: Tree) -> TraceStep:
         function=step.function or None,
         code=code,
         op=step.op,
-        register=short(step.register),
-        before=step.before,
-        after=step.after,
+        register=short(step.register) or None,
+        before=None if skip else step.before,
+        after=None if skip else step.after,
         note=step.note,
         patch_line=mark,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -103,7 +103,8 @@ class _Frame:
 
 
 class Evaluator:
-    """Runs functions of the tree; `machine` is what contracts act on and where faults go."""
+    """Runs functions of the tree; `machine` is what contracts act on and where faults go.
+    `skipped` is told why of each `if` that has a branch which is not taken."""
 
     def __init__(
         self,
@@ -112,12 +113,14 @@ class Evaluator:
         memory: Memory,
         names: Names,
         machine: Machine,
+        skipped: Callable[[str], None],
     ) -> None:
         self._program = program
         self._contracts = contracts
         self._memory = memory
         self._names = names
         self._machine = machine
+        self._skipped = skipped
         self._frames: list[_Frame] = []
 
     @property
@@ -203,7 +206,10 @@ class Evaluator:
             case Declare():
                 self._declare(frame, stmt)
             case If(condition, then, orelse):
-                self._list(then if self._true(condition) else orelse)
+                true = self._true(condition)
+                if orelse if true else then:
+                    self._skipped(f"the condition is {'true' if true else 'false'}")
+                self._list(then if true else orelse)
             case Loop():
                 self._loop(frame, stmt)
             case Switch(value, arms):

@@ -23,14 +23,18 @@ from verify.ir.word import Word
 
 __all__ = ["Inputs", "Interpreter", "NotUnderstood", "Observer", "Step", "Stuck"]
 
+SKIP = "not taken"
+"""The operation of a step that tells of a branch which was not taken."""
+
 Observer = Callable[[Machine, str, str, Any, Any], None]
 """Told of each `emit`: machine, operation, register, value before and after."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One hardware access or event. `loc` and `function` are those of the innermost function of
-    the tree (None and "" when a model acts of itself); `before` and `after` have `width` bits."""
+    """One hardware access or event, or a branch not taken (SKIP). `loc` and `function` are those
+    of the innermost function of the tree (None and "" when a model acts of itself); `before` and
+    `after` have `width` bits."""
 
     phase: str
     loc: Loc | None
@@ -77,7 +81,7 @@ class Interpreter:
         self._names = Names()
         self._phase = ""
         self._live = True
-        self._evaluator = Evaluator(program, contracts, self._memory, self._names, self)
+        self._evaluator = Evaluator(program, contracts, self._memory, self._names, self, self._skip)
 
     # What models ask for ----------------------------------------------------------------------
 
@@ -217,6 +221,10 @@ class Interpreter:
         """Record the current place in `not_understood_places`."""
         if self._live:
             self.not_understood_places.append(NotUnderstood(self.current_loc, text, reason))
+
+    def _skip(self, reason: str) -> None:
+        place = (self._phase, self.current_loc, self._evaluator.function)
+        self.trace.append(Step(*place, SKIP, "", 0, 0, 0, reason))
 
     # Cells ------------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from verify.result import (
     TraceStep,
     Violation,
 )
+from verify.source.changes import Change
 from verify.target import Assumption
 
 
@@ -65,6 +66,17 @@ def _input(given: Input) -> dict[str, Any]:
         "config": dict(sorted(given.config.items())),
         "hardware": dict(sorted(given.hardware.items())),
         "patches": [_patch(patch) for patch in given.patches],
+        "changes": [_change(change) for change in given.changes],
+    }
+
+
+def _change(change: Change) -> dict[str, Any]:
+    return {
+        "file": change.file,
+        "old_start": change.old_start,
+        "start": change.start,
+        "heading": change.heading,
+        "lines": list(change.lines),
     }
 
 
@@ -74,6 +86,7 @@ def _patch(patch: PatchSummary) -> dict[str, Any]:
         "message_id": patch.message_id,
         "applied": patch.applied,
         "failed": [_failed(hunk) for hunk in patch.failed],
+        "source": patch.source,
     }
 
 
@@ -99,6 +112,7 @@ def _result(result: Result) -> dict[str, Any]:
         },
         "certificate": result.certificate,
         "trace": _trace(result.trace) if result.trace else None,
+        "statement": result.statement,
     }
 
 
@@ -112,8 +126,13 @@ def _trace(trace: Trace) -> dict[str, Any]:
             "observed": _hex(trace.violation.observed),
             "text": trace.violation.text,
         },
-        "cause": {"text": trace.cause.text, "steps": list(trace.cause.steps)},
+        "cause": {
+            "text": trace.cause.text,
+            "steps": list(trace.cause.steps),
+            "advice": trace.cause.advice,
+        },
         "replayed": trace.replayed,
+        "notable": list(trace.notable),
     }
 
 
@@ -142,7 +161,13 @@ def parse(text: str) -> Report:
     whole = json.loads(text)
     given = whole["input"]
     return Report(
-        input=Input(**{**given, "patches": tuple(_read_patch(p) for p in given["patches"])}),
+        input=Input(
+            **{
+                **given,
+                "patches": tuple(_read_patch(p) for p in given["patches"]),
+                "changes": tuple(_read_change(c) for c in given["changes"]),
+            }
+        ),
         assumptions=tuple(Assumption(**a) for a in whole["assumptions"]),
         not_understood=tuple(
             NotUnderstood(**{**n, "affects": tuple(n["affects"])}) for n in whole["not_understood"]
@@ -153,6 +178,10 @@ def parse(text: str) -> Report:
         ),
         seconds=whole["summary"]["seconds"],
     )
+
+
+def _read_change(change: dict[str, Any]) -> Change:
+    return Change(**{**change, "lines": tuple(change["lines"])})
 
 
 def _read_patch(patch: dict[str, Any]) -> PatchSummary:
@@ -166,8 +195,9 @@ def _read_trace(trace: dict[str, Any]) -> Trace:
         config=trace["config"],
         steps=tuple(TraceStep(**_numbers(step, "before", "after")) for step in trace["steps"]),
         violation=Violation(**_numbers(wrong, "expected", "observed")),
-        cause=Cause(cause["text"], tuple(cause["steps"])),
+        cause=Cause(**{**cause, "steps": tuple(cause["steps"])}),
         replayed=trace["replayed"],
+        notable=tuple(trace["notable"]),
     )
 
 

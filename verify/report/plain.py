@@ -13,6 +13,11 @@ def clean(text: str) -> str:
     return "".join(map(_shown, text))
 
 
+def code(text: str) -> str:
+    """As `clean`, but tabs stay: a line of source as it is."""
+    return "\t".join(map(clean, text.split("\t")))
+
+
 def _shown(char: str) -> str:
     if char in "\t\n\r":
         return " "

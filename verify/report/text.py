@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -12,6 +12,7 @@ from rich.text import Text
 
 from verify import __version__
 from verify.report.plain import clean
+from verify.report.words import affected, deciding, effect, fixed, remark, shared_reasons, wrong
 from verify.result import (
     PROVED,
     REFUTED,
@@ -25,7 +26,6 @@ from verify.result import (
 )
 
 _STYLE = {PROVED: "green", REFUTED: "bold red", UNKNOWN: "yellow"}
-_WORD = {REFUTED: "fails", PROVED: "holds", UNKNOWN: "unknown"}
 _PATCH_STYLE = {"+": "green", "-": "red"}
 MIN_WIDTH = 40
 
@@ -42,6 +42,22 @@ def render(report: Report, width: int = 80, colour: bool = False) -> str:
     _assumptions(out, report)
     counts = [f"{report.count(verdict)} {verdict}" for verdict in VERDICTS]
     out.line(f"{', '.join(counts)} in {report.seconds:.2f} s", style="bold")
+    return out.text()
+
+
+def heading(report: Report) -> str:
+    """What was checked, and what became of the patches."""
+    out = _Page(80, False)
+    _heading(out, report.input)
+    _patches(out, report.input, report.results)
+    return out.text()
+
+
+def footing(report: Report) -> str:
+    """What was not understood, and the assumptions."""
+    out = _Page(80, False)
+    _not_understood(out, report)
+    _assumptions(out, report)
     return out.text()
 
 
@@ -94,14 +110,8 @@ class _Page:
 def _heading(out: _Page, given: Input) -> None:
     where = given.kernel or "the embedded reference tree"
     out.line(f"msrproof {__version__}: {given.target} on {where} ({given.kernel_version})", hang=2)
-    fixed: Sequence[tuple[str, Mapping[str, object]]] = (
-        ("--define", given.defines),
-        ("--config", given.config),
-        ("--hardware", given.hardware),
-    )
-    for option, values in fixed:
-        for name, value in sorted(values.items()):
-            out.line(f"{option} {name}={value}", indent=2, hang=2)
+    for option, value in fixed(given):
+        out.line(f"{option} {value}", indent=2, hang=2)
 
 
 def _patches(out: _Page, given: Input, checked: Sequence[Result]) -> None:
@@ -117,15 +127,7 @@ def _patches(out: _Page, given: Input, checked: Sequence[Result]) -> None:
 def _failed_hunk(out: _Page, hunk: FailedHunk, checked: Sequence[Result]) -> None:
     place = f"{hunk.file}:{hunk.line}" if hunk.line else hunk.file
     out.line(f"not applied: {place}: {hunk.reason}", indent=4, hang=2, style=_STYLE[UNKNOWN])
-    out.line(f"could affect {_affected(hunk.affects, checked)}", indent=6, hang=2)
-
-
-def _affected(names: Sequence[str], checked: Sequence[Result]) -> str:
-    if not names:
-        return "nothing that was checked"
-    if {result.property for result in checked} <= set(names):
-        return "every property"
-    return ", ".join(names)
+    out.line(f"could affect {affected(hunk.affects, checked)}", indent=6, hang=2)
 
 
 def _table(out: _Page, results: Sequence[Result]) -> None:
@@ -134,46 +136,19 @@ def _table(out: _Page, results: Sequence[Result]) -> None:
     table.add_column("verdict", no_wrap=True)
     table.add_column("seconds", justify="right", no_wrap=True)
     table.add_column("remark", overflow="fold")
-    notes = _notes(results)
+    notes = shared_reasons(results)
     for result in results:
         note = notes.get(result.reason)
         table.add_row(
             Text(clean(result.property)),
             Text(result.verdict, style=_STYLE[result.verdict]),
             Text(f"{result.seconds:.2f}"),
-            Text(f"see note {note}" if note else clean(_remark(result))),
+            Text(f"see note {note}" if note else clean(remark(result))),
         )
     out.console.print(table)
     for text, number in notes.items():
         out.line(f"note {number}: {text}", hang=2)
     out.blank()
-
-
-def _notes(results: Sequence[Result]) -> dict[str, int]:
-    """Numbers for the reasons that several results share."""
-    reasons = [result.reason for result in results if result.verdict == UNKNOWN]
-    shared = [reason for reason in dict.fromkeys(reasons) if reasons.count(reason) > 1]
-    return {reason: number for number, reason in enumerate(shared, start=1)}
-
-
-def _remark(result: Result) -> str:
-    """Why it is unknown, and the hardware parameters on which the answer depends."""
-    deciding = [
-        _variant(name, verdicts)
-        for name, verdicts in sorted(result.variants.items())
-        if len(set(verdicts.values())) > 1
-    ]
-    return "; ".join([result.reason, *deciding] if result.reason else deciding)
-
-
-def _variant(name: str, verdicts: Mapping[str, str]) -> str:
-    """`fixed3_write: fails under havoc, holds under clear, preserve`."""
-    parts = []
-    for verdict, word in _WORD.items():
-        if values := sorted(value for value, found in verdicts.items() if found == verdict):
-            under = "every value" if len(values) == len(verdicts) else ", ".join(values)
-            parts.append(f"{word} under {under}")
-    return f"{name}: {', '.join(parts)}"
 
 
 def _refuted(out: _Page, result: Result) -> None:
@@ -183,9 +158,8 @@ def _refuted(out: _Page, result: Result) -> None:
     out.line(f"{result.property}: refuted", style=_STYLE[REFUTED])
     if result.reason:
         out.line(result.reason, indent=2, hang=2)
-    for name, verdicts in sorted(result.variants.items()):
-        if len(set(verdicts.values())) > 1:
-            out.line(_variant(name, verdicts), indent=2, hang=2)
+    for text in deciding(result):
+        out.line(text, indent=2, hang=2)
     if trace.config:
         values = " ".join(f"{name}={value}" for name, value in sorted(trace.config.items()))
         out.line(f"with {values}", indent=2, hang=5)
@@ -195,9 +169,8 @@ def _refuted(out: _Page, result: Result) -> None:
             phase = step.phase
             out.line(f"{phase}:", indent=2, style="bold")
         _step(out, number, step)
-    wrong = trace.violation
-    out.line(f"violation: {_wrong(wrong.register, wrong.expected, wrong.observed)}", 2, 2, "bold")
-    out.line(wrong.text, indent=4)
+    out.line(f"violation: {wrong(trace.violation)}", 2, 2, "bold")
+    out.line(trace.violation.text, indent=4)
     out.line(f"cause{_named(trace.cause.steps)}:", indent=2, style="bold")
     out.line(trace.cause.text, indent=4)
     out.blank()
@@ -210,12 +183,6 @@ def _named(steps: Sequence[int]) -> str:
     return f" (step{'s' if len(steps) > 1 else ''} {numbers})"
 
 
-def _wrong(register: str, expected: int | None, observed: int | None) -> str:
-    if expected is None or observed is None:
-        return register
-    return f"{register}: expected {expected:#x}, observed {observed:#x}"
-
-
 def _step(out: _Page, number: int, step: TraceStep) -> None:
     if step.file:
         place = f"{step.function or '?'}  {step.file}:{step.line}"
@@ -225,19 +192,7 @@ def _step(out: _Page, number: int, step: TraceStep) -> None:
         code = " ".join(step.code.split())
         out.line(f"{mark} {code}", 7, 4, _PATCH_STYLE.get(mark, ""))
     head = "     " if step.file else f"{number:>3}  "
-    out.line(f"{head}{_effect(step)}", indent=2, hang=7)
-
-
-def _effect(step: TraceStep) -> str:
-    parts = [step.op]
-    if step.register:
-        parts.append(step.register)
-    if step.after is not None:
-        same = step.before is None or step.before == step.after
-        parts.append(f"= {step.after:#x}" if same else f"{step.before:#x} -> {step.after:#x}")
-    if step.note:
-        parts.append(f"({step.note})")
-    return " ".join(parts)
+    out.line(f"{head}{effect(step)}", indent=2, hang=7)
 
 
 def _not_understood(out: _Page, report: Report) -> None:
@@ -247,8 +202,7 @@ def _not_understood(out: _Page, report: Report) -> None:
     for part in report.not_understood:
         out.line(f"{part.file}:{part.line}: {part.reason}", indent=2, hang=2)
         out.line(part.text, indent=6, hang=2)
-        affected = _affected(part.affects, report.results)
-        out.line(f"could affect {affected}", indent=6, hang=2)
+        out.line(f"could affect {affected(part.affects, report.results)}", indent=6, hang=2)
     out.blank()
 
 

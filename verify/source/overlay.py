@@ -1,7 +1,7 @@
 """Patches applied to a tree in memory; the tree itself stays as it is."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 
 from verify.errors import BadInput
@@ -27,22 +27,26 @@ class FailedHunk:
 
 @dataclass
 class PatchReport:
-    """What became of one patch; applied counts hunks (a change of a file without hunks as one)."""
+    """What became of one patch; applied counts hunks (a change of a file without hunks as one).
+    source: what the user called the input."""
 
     subject: str
     message_id: str | None
     applied: int = 0
     failed: list[FailedHunk] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    source: str = ""
 
 
 @dataclass(frozen=True)
 class _Line:
-    """added: by a patch. cut: a patch removed what stood before it (after it, for the last)."""
+    """added: by a patch. cut: the tree's lines before it that patches removed. tail: those after
+    it; for the last line of a file only."""
 
     text: str
     added: bool = False
-    cut: bool = False
+    cut: tuple[str, ...] = ()
+    tail: tuple[str, ...] = ()
 
 
 class Overlay:
@@ -87,7 +91,7 @@ class Overlay:
                 continue
             first = 0
             for number, line in enumerate([*lines, _Line("")], start=1):
-                changed = line.added or line.cut
+                changed = line.added or bool(line.cut or line.tail)
                 if changed and not first:
                     first = number
                 elif not changed and first:
@@ -156,7 +160,9 @@ def _must_apply(tree: Tree, source: str, reports: Sequence[PatchReport]) -> None
 
 
 def _apply_patch(overlay: Overlay, patch: Patch) -> PatchReport:
-    report = PatchReport(patch.subject, patch.message_id, notes=list(patch.notes))
+    report = PatchReport(
+        patch.subject, patch.message_id, notes=list(patch.notes), source=patch.source
+    )
     for file in patch.files:
         _apply_file(overlay, file, report)
     report.failed += [FailedHunk(part.file, 0, part.reason, ()) for part in patch.missing]
@@ -258,20 +264,20 @@ def _edited(lines: list[_Line], edits: Sequence[Edit]) -> list[_Line]:
         for at, text in edit.added:
             added.setdefault(at, []).append(text)
     result: list[_Line] = []
-    cut = False
+    cut: tuple[str, ...] = ()
     for index in range(len(lines) + 1):
         for text in added.get(index, ()):
             result.append(_Line(text, added=True, cut=cut))
-            cut = False
+            cut = ()
         if index == len(lines):
             break
-        if index in removed:
-            cut = True
-            continue
         line = lines[index]
-        result.append(_Line(line.text, line.added, line.cut or cut))
-        cut = False
+        if index in removed:
+            # A line that an earlier patch had added never was the tree's.
+            cut += (*line.cut, *(() if line.added else (line.text,)), *line.tail)
+            continue
+        result.append(_Line(line.text, line.added, cut + line.cut))
+        cut = line.tail
     if cut and result:
-        last = result[-1]
-        result[-1] = _Line(last.text, last.added, True)
+        result[-1] = replace(result[-1], tail=cut)
     return result

@@ -1,0 +1,110 @@
+"""Words for the parts of a report that several printers use. Nothing here is made safe to show."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
+
+from verify.request import DEFAULT_TARGET
+from verify.result import PROVED, REFUTED, UNKNOWN, Input, Result, TraceStep, Violation
+from verify.source.mail import name_of
+
+_WORD = {REFUTED: "fails", PROVED: "holds", UNKNOWN: "unknown"}
+
+
+def affected(names: Sequence[str], checked: Sequence[Result]) -> str:
+    """Which of the checked properties these are."""
+    if not names:
+        return "nothing that was checked"
+    if {result.property for result in checked} <= set(names):
+        return "every property"
+    return ", ".join(names)
+
+
+def shared_reasons(results: Sequence[Result]) -> dict[str, int]:
+    """Numbers for the reasons that several results share."""
+    reasons = [result.reason for result in results if result.verdict == UNKNOWN]
+    shared = [reason for reason in dict.fromkeys(reasons) if reasons.count(reason) > 1]
+    return {reason: number for number, reason in enumerate(shared, start=1)}
+
+
+def remark(result: Result) -> str:
+    """Why it is unknown, and the hardware parameters on which the answer depends."""
+    return "; ".join([result.reason, *deciding(result)] if result.reason else deciding(result))
+
+
+def deciding(result: Result) -> list[str]:
+    """A text for each hardware parameter on whose value the answer depends."""
+    return [
+        _variant(name, verdicts)
+        for name, verdicts in sorted(result.variants.items())
+        if len(set(verdicts.values())) > 1
+    ]
+
+
+def _variant(name: str, verdicts: Mapping[str, str]) -> str:
+    """`fixed3_write: fails under clear, havoc, holds under preserve`."""
+    parts = []
+    for verdict, word in _WORD.items():
+        if values := sorted(value for value, found in verdicts.items() if found == verdict):
+            under = "every value" if len(values) == len(verdicts) else ", ".join(values)
+            parts.append(f"{word} under {under}")
+    return f"{name}: {', '.join(parts)}"
+
+
+def wrong(violation: Violation) -> str:
+    """The register, and its values where there are some."""
+    if violation.expected is None or violation.observed is None:
+        return violation.register
+    values = f"expected {violation.expected:#x}, observed {violation.observed:#x}"
+    return f"{violation.register}: {values}"
+
+
+def effect(step: TraceStep) -> str:
+    """What a step does: operation, register, values, note."""
+    parts = [step.op]
+    if step.register:
+        parts.append(step.register)
+    if step.after is not None:
+        same = step.before is None or step.before == step.after
+        parts.append(f"= {step.after:#x}" if same else f"{step.before:#x} -> {step.after:#x}")
+    if step.note:
+        parts.append(f"({step.note})")
+    return " ".join(parts)
+
+
+def place(step: TraceStep) -> str:
+    """`function() file:line` of a step that C makes, else nothing."""
+    return f"{step.function or '?'}() {step.file}:{step.line}" if step.file else ""
+
+
+def fixed(given: Input) -> list[tuple[str, str]]:
+    """Option and NAME=VALUE for everything that the user fixed."""
+    options: Sequence[tuple[str, Mapping[str, object]]] = (
+        ("--define", given.defines),
+        ("--config", given.config),
+        ("--hardware", given.hardware),
+    )
+    return [
+        (option, f"{name}={value}")
+        for option, values in options
+        for name, value in sorted(values.items())
+    ]
+
+
+def command(given: Input) -> list[str]:
+    """The command that was run, as words for a shell; folders of this machine are left out."""
+    words = ["msrproof check"]
+    if given.kernel is not None:
+        words.append(f"--kernel {_base(given.kernel)}")
+    if given.target != DEFAULT_TARGET:
+        words.append(f"--target {shlex.quote(given.target)}")
+    words += [f"{option} {shlex.quote(value)}" for option, value in fixed(given)]
+    sources = dict.fromkeys(patch.source for patch in given.patches)
+    words += ["--patch -" if name == name_of("-") else f"--patch {_base(name)}" for name in sources]
+    return words
+
+
+def _base(name: str) -> str:
+    return shlex.quote(PurePath(name).name or name)
