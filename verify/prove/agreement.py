@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from verify.encode import term as t
 from verify.encode.switch import MONITOR, STATE, Relation, Switch, renamed
 from verify.encode.term import Term
-from verify.prove.ask import Question, Solve, ask_each
+from verify.prove.ask import Asker, Question
 from verify.prove.goal import UNSAT
 from verify.prove.invariant import GHOST
 from verify.prove.property import SECOND, Pairing
@@ -35,13 +35,13 @@ class Agreement:
         switch: Switch,
         pair: Pairing,
         holding: Callable[[str], Sequence[Term]],
-        solve: Solve,
+        asker: Asker,
     ) -> None:
         self._switch = switch
         self._pair = pair
         self._holding = holding
         self._facts = self._first()
-        while lost := self._lost(solve):
+        while lost := self._lost(asker):
             self._drop(lost)
         self._pairs = {location: self._at(location) for location in switch.locations()}
 
@@ -107,7 +107,7 @@ class Agreement:
             if c.op != "const" and not any(str(v.name).startswith(STATE) for v in t.free_vars([c]))
         ]
 
-    def _lost(self, solve: Solve) -> list[_Equal]:
+    def _lost(self, asker: Asker) -> list[_Equal]:
         pairs = {location: self._at(location) for location in self._switch.locations()}
         contexts = {
             location: both_runs(self._holding(location), pair) for location, pair in pairs.items()
@@ -126,7 +126,7 @@ class Agreement:
                     differs = t.conj((*assumes, fact.condition, one.ne(other)))
                     asked.append(fact)
                     questions.append(Question(fact.cell, contexts[relation.start], differs))
-        answers = ask_each(solve, questions)
+        answers = asker.each(questions)
         return [f for f, a in zip(asked, answers, strict=True) if a.status != UNSAT]
 
     def _is_open(self, fact: _Equal, relation: Relation, known: set[_Equal]) -> bool:
