@@ -11,10 +11,14 @@ from dataclasses import dataclass
 from verify.encode import term as t
 from verify.encode.switch import MONITOR, STATE, Relation, Switch, renamed
 from verify.encode.term import Term
+from verify.prove import simulate
 from verify.prove.ask import Asker, Question
 from verify.prove.goal import UNSAT
 from verify.prove.invariant import GHOST
 from verify.prove.property import SECOND, Pairing
+
+START = 12
+"""Two runs are tried from one of this many known states."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,19 +32,22 @@ class _Equal:
 
 class Agreement:
     """What two runs by a pairing agree on, whatever the steps and accesses; `holding` gives what
-    holds of either run at a location."""
+    holds of either run at a location, `starts` some states at home."""
 
     def __init__(
         self,
         switch: Switch,
         pair: Pairing,
         holding: Callable[[str], Sequence[Term]],
+        starts: Sequence[simulate.State],
         asker: Asker,
     ) -> None:
         self._switch = switch
         self._pair = pair
         self._holding = holding
+        self._seen = simulate.pairs(switch, starts[::START], pair.secret, pair.lasting)
         self._facts = self._first()
+        self._drop([fact for fact in self._facts if self._is_wrong(fact)])
         while lost := self._lost(asker):
             self._drop(lost)
         self._pairs = {location: self._at(location) for location in switch.locations()}
@@ -129,6 +136,14 @@ class Agreement:
         answers = asker.each(questions)
         return [f for f, a in zip(asked, answers, strict=True) if a.status != UNSAT]
 
+    def _is_wrong(self, fact: _Equal) -> bool:
+        """Two runs have been seen to differ; that saves asking a solver."""
+        name = STATE + fact.cell
+        return any(
+            one[name] != two[name] and t.evaluate([fact.condition], one)[0]
+            for one, two in self._seen[fact.location]
+        )
+
     def _is_open(self, fact: _Equal, relation: Relation, known: set[_Equal]) -> bool:
         """The relation may break the fact."""
         if fact.location != relation.end or self._lasts(fact):
@@ -147,6 +162,7 @@ class Agreement:
             if fact.condition is t.true and fact.location != self._switch.home
             for condition in self._conditions(fact.cell)
         ]
+        weaker = [fact for fact in weaker if not self._is_wrong(fact)]
         gone = set(lost)
         self._facts = [fact for fact in self._facts if fact not in gone] + weaker
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from verify.encode.switch import Relation, Switch
 from verify.encode.term import Term, conj
 from verify.errors import InternalError
+from verify.prove import simulate
 from verify.prove.agreement import Agreement, both_runs
 from verify.prove.ask import Asker, Question, Solve
 from verify.prove.invariant import infer
@@ -30,7 +31,8 @@ class Context:
         self.solve = solve
         self._background = [*switch.config, *switch.pinned, *also, *switch.legal]
         self.asker: Asker = wider.asker if wider is not None else Asker(solve)
-        self.invariant = infer(switch, self._background, self.asker)
+        self._reached = simulate.states(switch, self._background, solve)
+        self.invariant = infer(switch, self._background, self._reached, self.asker)
         self._under: dict[Term, Context] = {}
         self._agreements: dict[Pairing, Agreement] = {}
         self._contexts: dict[tuple[Pairing | None, str], tuple[Term, ...]] = {}
@@ -55,7 +57,8 @@ class Context:
             # Taking nothing for granted gives the same when nothing of it is lost.
             found = self._agreement(replace(pair, lasting=())) if pair.lasting else None
             if found is None or not found.has_all(pair.lasting):
-                found = Agreement(self.switch, pair, self.holding, self.asker)
+                starts = self._reached[self.switch.home]
+                found = Agreement(self.switch, pair, self.holding, starts, self.asker)
             self._agreements[pair] = found
         return self._agreements[pair]
 

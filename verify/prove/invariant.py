@@ -158,13 +158,18 @@ def _substituted(terms: Sequence[Term], cells: Cells) -> list[Term]:
     return t.substitute(list(terms), {t.var(STATE + c, v.width): v for c, v in cells.items()})
 
 
-def infer(switch: Switch, background: Sequence[Term], asker: Asker) -> Invariant:
+def infer(
+    switch: Switch,
+    background: Sequence[Term],
+    reached: Mapping[str, Sequence[simulate.State]],
+    asker: Asker,
+) -> Invariant:
     """Candidates, each in its strongest form, that setup establishes and every relation keeps.
 
-    `background`: what holds of configuration and hardware anyway. A candidate of which a solver
-    does not answer is dropped: the result is inductive in any case.
+    `background`: what holds of configuration and hardware anyway. `reached`: some states of each
+    location, for which no candidate may be false. A candidate of which a solver does not answer is
+    dropped: the result is inductive in any case.
     """
-    reached = simulate.states(switch, background, asker.solve)
     open_ = _weakened(candidates(switch), reached)
     ways = _Ways(switch)
     while True:

@@ -7,7 +7,7 @@ with a fixed start, so that a run can be repeated.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from verify.encode import term as t
 from verify.encode.switch import STATE, Relation, Switch
@@ -19,6 +19,7 @@ MACHINES = 4
 ROUNDS = 4
 WRITES = 4
 AWAY = 2
+PAIRS = 3
 KEPT = 4  # One state of this many
 _CONSTANT = ("config/", "init/", "setup/")
 
@@ -119,8 +120,15 @@ class _Move:
 
     def step(self, state: State, chance: random.Random) -> State | None:
         """A state afterwards, None when these inputs are not among the possible ones."""
+        return self.after(state, self.inputs(state, chance))
+
+    def inputs(self, state: State, chance: random.Random) -> dict[str, int]:
+        """Some inputs, by name."""
         masks = [state.get(name, 0) for name in self._constants]
-        inputs = {name: _number(width, masks, chance) for name, width in self._inputs}
+        return {name: _number(width, masks, chance) for name, width in self._inputs}
+
+    def after(self, state: State, inputs: Mapping[str, int]) -> State | None:
+        """The state after these inputs, None when they are not among the possible ones."""
         values = self._run({**state, **inputs})
         assumed, first = self._assumed, self._first
         if not all(values[:assumed]) or any(values[assumed:first]):
@@ -128,6 +136,44 @@ class _Move:
         after = State(state)
         after.update({STATE + c: v for c, v in zip(self._cells, values[first:], strict=True)})
         return after
+
+
+def pairs(
+    switch: Switch, starts: Sequence[State], secret: Callable[[str], bool], lasting: tuple[str, ...]
+) -> dict[str, list[tuple[State, State]]]:
+    """States that two runs have reached at each location, which were in one of the states `starts`
+    at home and differ in nothing but secret inputs since; not where cells with the prefixes
+    `lasting` differ at home."""
+    chance = random.Random(0)
+    moves = {relation.name: _Move(relation) for relation in switch.relations()}
+    found: dict[str, list[tuple[State, State]]] = {place: [] for place in switch.locations()}
+    for start in starts:
+        pair: tuple[State, State] | None = (start, start)
+        for step in (*switch.steps, *chance.sample(switch.accesses, min(2, len(switch.accesses)))):
+            for _ in range(PAIRS if step.start == step.end else 1):
+                after = _both(moves[step.name], pair, secret, chance) if pair else None
+                if after is None:
+                    continue
+                if step.end == switch.home and _differ(after, lasting):
+                    pair = None
+                    continue
+                pair = after
+                found[step.end].append(after)
+    return found
+
+
+def _both(
+    move: _Move, pair: tuple[State, State], secret: Callable[[str], bool], chance: random.Random
+) -> tuple[State, State] | None:
+    shared, own = move.inputs(pair[0], chance), move.inputs(pair[1], chance)
+    other = {name: own[name] if secret(name) else value for name, value in shared.items()}
+    one, two = move.after(pair[0], shared), move.after(pair[1], other)
+    return None if one is None or two is None else (one, two)
+
+
+def _differ(pair: tuple[State, State], prefixes: tuple[str, ...]) -> bool:
+    names = tuple(STATE + prefix for prefix in prefixes)
+    return any(value != pair[1][n] for n, value in pair[0].items() if n.startswith(names))
 
 
 def _number(width: int, masks: Sequence[int], chance: random.Random) -> int:
