@@ -28,7 +28,11 @@ STAGES: dict[str, tuple[str, ...]] = {
         "verify.source.program:CProgram.*",
     ),
     "symbolic execution": ("verify.check:build",),
-    "invariants": ("verify.prove.context:infer", "verify.prove.context:Context.unaffected"),
+    "invariants": (
+        "verify.prove.simulate:states",
+        "verify.prove.context:infer",
+        "verify.prove.context:Agreement",
+    ),
     "proofs": ("verify.prove.judge:Judge.judge",),
     "refutations": (
         "verify.prove.judge:Judge._find_runs",
