@@ -25,6 +25,15 @@ def test_definitions_are_followed() -> None:
     assert set(slices.around(X.eq(2))) == {defined, of_y}
 
 
+def test_a_truth_value_that_is_not_equal_to_another_is_defined_by_it() -> None:
+    flag = t.var("flag", 0)
+    defined, of_y = t.negate(flag).eq(Y.ult(W)), Y.ult(3)
+    assert defined.op == "not"
+    assert set(Slices([defined, of_y]).around(flag)) == {defined, of_y}
+    # That bit vectors differ defines nothing.
+    assert Slices([X.ne(Y), of_y]).around(X.eq(2)) == []
+
+
 def test_conjunctions_are_taken_apart() -> None:
     both = t.conj([X.ult(5), Y.ult(3)])
     assert set(conjuncts(both)) == {X.ult(5), Y.ult(3)}

@@ -28,10 +28,15 @@ STAGES: dict[str, tuple[str, ...]] = {
         "verify.source.program:CProgram.*",
     ),
     "symbolic execution": ("verify.check:build",),
-    "invariants": ("verify.prove.context:infer", "verify.prove.context:Context.unaffected"),
+    "invariants": (
+        "verify.prove.simulate:states",
+        "verify.prove.context:infer",
+        "verify.prove.context:Agreement",
+    ),
     "proofs": ("verify.prove.judge:Judge.judge",),
     "refutations": (
         "verify.prove.judge:Judge._find_runs",
+        "verify.prove.judge:Judge._choose_models",
         "verify.prove.judge:variants",
         "verify.prove.judge:consequences",
     ),

@@ -993,7 +993,18 @@ def size(terms: Iterable[Term], limit: int | None = None) -> int:
 
 def free_vars(terms: Iterable[Term]) -> list[Term]:
     """The variables that the terms depend on, in order of creation."""
-    return [t for t in reachable(terms) if t.op == "var"]
+    seen: set[Term] = set()
+    found: list[Term] = []
+    stack = list(terms)
+    while stack:
+        term = stack.pop()
+        if term not in seen:
+            seen.add(term)
+            if term.args:
+                stack.extend(term.args)
+            elif term.op == "var":
+                found.append(term)
+    return sorted(found, key=_by_id)
 
 
 def rebuild(term: Term, args: Sequence[Term]) -> Term:
@@ -1020,17 +1031,18 @@ def rebuild(term: Term, args: Sequence[Term]) -> Term:
 
 def substitute(terms: Sequence[Term], mapping: Mapping[Term, Term]) -> list[Term]:
     """The terms with variables replaced, all at once, and simplified anew."""
-    done: dict[Term, Term] = {}
+    changed: dict[Term, Term] = {}
     for term in reachable(terms):
-        replaced = mapping.get(term)
-        if replaced is None:
-            args = [done[a] for a in term.args]
-            if all(x is y for x, y in zip(args, term.args, strict=True)):
-                replaced = term
-            else:
-                replaced = rebuild(term, args)
-        done[term] = replaced
-    return [done[t] for t in terms]
+        args = term.args
+        if not args:
+            if term in mapping:
+                changed[term] = mapping[term]
+            continue
+        for arg in args:
+            if arg in changed:
+                changed[term] = rebuild(term, [changed.get(a, a) for a in args])
+                break
+    return [changed.get(t, t) for t in terms]
 
 
 def evaluate(terms: Sequence[Term], env: Mapping[str, int]) -> list[int]:
@@ -1038,28 +1050,48 @@ def evaluate(terms: Sequence[Term], env: Mapping[str, int]) -> list[int]:
 
     A variable that `env` does not name is 0: a solver leaves out what does not matter.
     """
-    values: dict[Term, int] = {}
-    for term in reachable(terms):
-        op, args = term.op, term.args
-        if op == "const":
-            value = term.value
-        elif op == "var":
-            value = env.get(term.name or "", 0) & (_full(term.width) if term.width else 1)
-        elif op == "ite":
-            value = values[args[1]] if values[args[0]] else values[args[2]]
-        elif op == "not":
-            value = values[args[0]] ^ (_full(term.width) if term.width else 1)
-        elif op == "and" and not term.width:
-            value = int(all(values[a] for a in args))
-        elif op == "extract":
-            value = values[args[0]] >> term.value[1] & _full(term.width)
-        elif op == "concat":
-            value = values[args[0]] << args[1].width | values[args[1]]
-        elif op == "zext":
-            value = values[args[0]]
-        elif op == "sext":
-            value = _signed(values[args[0]], args[0].width) & _full(term.width)
-        else:
-            value = _FOLD[op](values[args[0]], values[args[1]], args[0].width)
-        values[term] = value
-    return [values[t] for t in terms]
+    return Evaluation(terms)(env)
+
+
+class Evaluation:
+    """`evaluate` of the same terms, again and again."""
+
+    def __init__(self, terms: Sequence[Term]) -> None:
+        self._terms = tuple(terms)
+        self._order = [(term, term.op, term.args, term.width) for term in reachable(terms)]
+        self.variables = [term for term, op, _, _ in self._order if op == "var"]
+
+    def __call__(self, env: Mapping[str, int]) -> list[int]:
+        values: dict[Term, int] = {}
+        for term, op, args, width in self._order:
+            if op == "and":
+                if width:
+                    value = values[args[0]] & values[args[1]]
+                else:
+                    value = 1
+                    for arg in args:
+                        if not values[arg]:
+                            value = 0
+                            break
+            elif op == "not":
+                value = values[args[0]] ^ (_full(width) if width else 1)
+            elif op == "ite":
+                value = values[args[1]] if values[args[0]] else values[args[2]]
+            elif op == "const":
+                value = term.value
+            elif op == "var":
+                value = env.get(term.name or "", 0) & (_full(width) if width else 1)
+            elif op == "extract":
+                value = values[args[0]] >> term.value[1] & _full(width)
+            elif op == "eq":
+                value = int(values[args[0]] == values[args[1]])
+            elif op == "concat":
+                value = values[args[0]] << args[1].width | values[args[1]]
+            elif op == "zext":
+                value = values[args[0]]
+            elif op == "sext":
+                value = _signed(values[args[0]], args[0].width) & _full(width)
+            else:
+                value = _FOLD[op](values[args[0]], values[args[1]], args[0].width)
+            values[term] = value
+        return [values[t] for t in self._terms]

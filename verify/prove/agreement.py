@@ -11,10 +11,14 @@ from dataclasses import dataclass
 from verify.encode import term as t
 from verify.encode.switch import MONITOR, STATE, Relation, Switch, renamed
 from verify.encode.term import Term
-from verify.prove.ask import Question, Solve, ask_each
+from verify.prove import simulate
+from verify.prove.ask import Asker, Question
 from verify.prove.goal import UNSAT
 from verify.prove.invariant import GHOST
 from verify.prove.property import SECOND, Pairing
+
+START = 12
+"""Two runs are tried from one of this many known states."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,20 +32,23 @@ class _Equal:
 
 class Agreement:
     """What two runs by a pairing agree on, whatever the steps and accesses; `holding` gives what
-    holds of either run at a location."""
+    holds of either run at a location, `starts` some states at home."""
 
     def __init__(
         self,
         switch: Switch,
         pair: Pairing,
         holding: Callable[[str], Sequence[Term]],
-        solve: Solve,
+        starts: Sequence[simulate.State],
+        asker: Asker,
     ) -> None:
         self._switch = switch
         self._pair = pair
         self._holding = holding
+        self._seen = simulate.pairs(switch, starts[::START], pair.secret, pair.lasting)
         self._facts = self._first()
-        while lost := self._lost(solve):
+        self._drop([fact for fact in self._facts if self._is_wrong(fact)])
+        while lost := self._lost(asker):
             self._drop(lost)
         self._pairs = {location: self._at(location) for location in switch.locations()}
 
@@ -107,7 +114,7 @@ class Agreement:
             if c.op != "const" and not any(str(v.name).startswith(STATE) for v in t.free_vars([c]))
         ]
 
-    def _lost(self, solve: Solve) -> list[_Equal]:
+    def _lost(self, asker: Asker) -> list[_Equal]:
         pairs = {location: self._at(location) for location in self._switch.locations()}
         contexts = {
             location: both_runs(self._holding(location), pair) for location, pair in pairs.items()
@@ -126,8 +133,16 @@ class Agreement:
                     differs = t.conj((*assumes, fact.condition, one.ne(other)))
                     asked.append(fact)
                     questions.append(Question(fact.cell, contexts[relation.start], differs))
-        answers = ask_each(solve, questions)
+        answers = asker.each(questions)
         return [f for f, a in zip(asked, answers, strict=True) if a.status != UNSAT]
+
+    def _is_wrong(self, fact: _Equal) -> bool:
+        """Two runs have been seen to differ; that saves asking a solver."""
+        name = STATE + fact.cell
+        return any(
+            one[name] != two[name] and t.evaluate([fact.condition], one)[0]
+            for one, two in self._seen[fact.location]
+        )
 
     def _is_open(self, fact: _Equal, relation: Relation, known: set[_Equal]) -> bool:
         """The relation may break the fact."""
@@ -147,6 +162,7 @@ class Agreement:
             if fact.condition is t.true and fact.location != self._switch.home
             for condition in self._conditions(fact.cell)
         ]
+        weaker = [fact for fact in weaker if not self._is_wrong(fact)]
         gone = set(lost)
         self._facts = [fact for fact in self._facts if fact not in gone] + weaker
 

@@ -1,14 +1,20 @@
-"""Many questions at once: those with the same context become one goal with alternatives."""
+"""Many questions at once, asked so that solvers have little to do.
+
+What is impossible with a part of the context is impossible with all of it, and small questions are
+answered several times as fast. So a question is asked first with the part of its context around
+its term, together with those of the same name, which have most of that part in common; what that
+does not exclude is asked with the whole context. What has been excluded is remembered.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from verify.encode import term as t
 from verify.encode.term import Term
 from verify.prove.goal import SAT, UNKNOWN, UNSAT, Answer, Goal
-from verify.prove.slices import Slices
+from verify.prove.slices import Slices, conjuncts
 
 Solve = Callable[[Sequence[Goal]], Mapping[str, Answer]]
 """Answers goals, which have different names, by name."""
@@ -16,49 +22,98 @@ Solve = Callable[[Sequence[Goal]], Mapping[str, Answer]]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Can `term` hold where all of the context does?"""
+    """Can `term` hold where all of the context does? Questions of one `name` are alike."""
 
     name: str
     context: tuple[Term, ...]
     term: Term
 
 
-def ask_each(solve: Solve, questions: Sequence[Question]) -> list[Answer]:
-    """The answers in the order of the questions; without models.
-
-    A question is asked with the part of its context around its term first; that is enough to
-    exclude most.
-    """
-    asked = [i for i, question in enumerate(questions) if question.term is not t.false]
-    slices: dict[tuple[Term, ...], Slices] = {}
-    terms = []
-    for i in asked:
-        question = questions[i]
-        if question.context not in slices:
-            slices[question.context] = Slices(question.context)
-        terms.append(t.conj((*slices[question.context].around(question.term), question.term)))
-    small = solve([Goal("parts", (), (), tuple(terms))])["parts"]
-    answers = [Answer(UNSAT, solver="simplifier")] * len(questions)
-    for i in asked:
-        answers[i] = Answer(UNSAT, seconds=small.seconds / len(asked), solver=small.solver)
-    groups: dict[tuple[Term, ...], list[int]] = {}
-    for i in small.not_excluded(asked):
-        groups.setdefault(questions[i].context, []).append(i)
-    goals = [
-        Goal(f"{k} {questions[group[0]].name}", context, (), _terms(questions, group))
-        for k, (context, group) in enumerate(groups.items())
-    ]
-    found = solve(goals)
-    for goal, group in zip(goals, groups.values(), strict=True):
-        answer = found[goal.name]
-        open_ = set(answer.not_excluded(group))
-        for k, i in enumerate(group):
-            status = SAT if k in answer.possible else UNKNOWN if i in open_ else UNSAT
-            reason = answer.reason if status == UNKNOWN else ""
-            solver = "" if status == UNKNOWN else answer.solver
-            answers[i] = Answer(status, {}, reason, answer.seconds / len(group), solver)
-    return answers
+@dataclass(slots=True)
+class _Context:
+    slices: Slices
+    parts: frozenset[Term]
 
 
-def _terms(questions: Sequence[Question], group: Sequence[int]) -> tuple[Term, ...]:
-    return tuple(questions[i].term for i in group)
+@dataclass(slots=True)
+class _Group:
+    """Questions that are asked together, by their numbers, and what they are asked with."""
+
+    numbers: list[int] = field(default_factory=list)
+    parts: dict[Term, None] = field(default_factory=dict)
+
+
+class Asker:
+    """Asks `solve`, which answers goals by name."""
+
+    def __init__(self, solve: Solve) -> None:
+        self.solve = solve
+        self._contexts: dict[tuple[Term, ...], _Context] = {}
+        # Per term the sets of assertions with which it is impossible.
+        self._excluded: dict[Term, list[frozenset[Term]]] = {}
+
+    def each(self, questions: Sequence[Question]) -> list[Answer]:
+        """The answers in the order of the questions; without models."""
+        answers = [Answer(UNSAT, solver="simplifier")] * len(questions)
+        near: dict[tuple[str, tuple[Term, ...]], _Group] = {}
+        for i, question in enumerate(questions):
+            if question.term is t.false or self._is_excluded(question):
+                continue
+            group = near.setdefault((question.name, question.context), _Group())
+            group.numbers.append(i)
+            slices = self._context(question).slices
+            group.parts.update(dict.fromkeys(slices.around(question.term)))
+        left = self._ask("near", questions, near.values(), answers)
+        whole: dict[tuple[Term, ...], _Group] = {}
+        for i in left:
+            context = questions[i].context
+            group = whole.setdefault(context, _Group(parts=dict.fromkeys(context)))
+            group.numbers.append(i)
+        self._ask("whole", questions, whole.values(), answers)
+        return answers
+
+    def _ask(
+        self,
+        stage: str,
+        questions: Sequence[Question],
+        groups: Iterable[_Group],
+        answers: list[Answer],
+    ) -> list[int]:
+        """Ask each group with its parts, note the answers; the numbers of those not excluded."""
+        goals = {
+            f"{stage} {k} {questions[group.numbers[0]].name}": group
+            for k, group in enumerate(groups)
+        }
+        found = self.solve(
+            [
+                Goal(name, tuple(g.parts), (), tuple(questions[i].term for i in g.numbers))
+                for name, g in goals.items()
+            ]
+        )
+        left = []
+        for name, group in goals.items():
+            answer = found[name]
+            open_ = set(answer.not_excluded(group.numbers))
+            parts = frozenset(p for assertion in group.parts for p in conjuncts(assertion))
+            seconds = answer.seconds / len(group.numbers)
+            for k, i in enumerate(group.numbers):
+                if i not in open_:
+                    self._excluded.setdefault(questions[i].term, []).append(parts)
+                    answers[i] = Answer(UNSAT, {}, "", seconds, answer.solver)
+                elif k in answer.possible:
+                    answers[i] = Answer(SAT, {}, "", seconds, answer.solver)
+                else:
+                    answers[i] = Answer(UNKNOWN, {}, answer.reason, seconds)
+            left += sorted(open_)
+        return left
+
+    def _is_excluded(self, question: Question) -> bool:
+        known = self._excluded.get(question.term, ())
+        return any(parts <= self._context(question).parts for parts in known)
+
+    def _context(self, question: Question) -> _Context:
+        key = question.context
+        if key not in self._contexts:
+            parts = frozenset(p for assertion in key for p in conjuncts(assertion))
+            self._contexts[key] = _Context(Slices(key), parts)
+        return self._contexts[key]

@@ -7,8 +7,9 @@ from dataclasses import replace
 from verify.encode.switch import Relation, Switch
 from verify.encode.term import Term, conj
 from verify.errors import InternalError
+from verify.prove import simulate
 from verify.prove.agreement import Agreement, both_runs
-from verify.prove.ask import Question, Solve
+from verify.prove.ask import Asker, Question, Solve
 from verify.prove.invariant import infer
 from verify.prove.property import READ, Pairing, Violation
 
@@ -17,23 +18,29 @@ class Context:
     """The switch with its inferred invariant; `solve` answers goals by name.
 
     `invariant`: what was inferred, by location. `also`: what is assumed of the configuration.
+    `wider`: a context of the same switch that assumes less.
     """
 
-    def __init__(self, switch: Switch, solve: Solve, *also: Term) -> None:
+    def __init__(
+        self, switch: Switch, solve: Solve, *also: Term, wider: Context | None = None
+    ) -> None:
         names = [relation.name for relation in switch.relations()]
         if repeated := {name for name in names if names.count(name) > 1}:
             raise InternalError(f"relations share a name: {', '.join(sorted(repeated))}")
         self.switch = switch
         self.solve = solve
         self._background = [*switch.config, *switch.pinned, *also, *switch.legal]
-        self.invariant = infer(switch, self._background, solve)
+        self.asker: Asker = wider.asker if wider is not None else Asker(solve)
+        self._reached = simulate.states(switch, self._background, solve)
+        self.invariant = infer(switch, self._background, self._reached, self.asker)
         self._under: dict[Term, Context] = {}
         self._agreements: dict[Pairing, Agreement] = {}
+        self._contexts: dict[tuple[Pairing | None, str], tuple[Term, ...]] = {}
 
     def under(self, condition: Term) -> Context:
         """The same for configurations and hardware for which the condition holds."""
         if condition not in self._under:
-            self._under[condition] = Context(self.switch, self.solve, condition)
+            self._under[condition] = Context(self.switch, self.solve, condition, wider=self)
         return self._under[condition]
 
     def holding(self, location: str) -> tuple[Term, ...]:
@@ -50,7 +57,8 @@ class Context:
             # Taking nothing for granted gives the same when nothing of it is lost.
             found = self._agreement(replace(pair, lasting=())) if pair.lasting else None
             if found is None or not found.has_all(pair.lasting):
-                found = Agreement(self.switch, pair, self.holding, self.solve)
+                starts = self._reached[self.switch.home]
+                found = Agreement(self.switch, pair, self.holding, starts, self.asker)
             self._agreements[pair] = found
         return self._agreements[pair]
 
@@ -62,11 +70,16 @@ class Context:
 
     def _of(self, violation: Violation) -> tuple[Term, ...]:
         """What holds of every step in which the violation is looked for (both runs of it)."""
-        step = self._step(violation.phase)
-        if step is None:
-            # What shows in a read may be in a state from which no step is possible.
-            return both_runs(self.holding(self.switch.home), violation.pair)
-        return both_runs((*self.holding(step.start), *step.assumes), violation.pair)
+        key = violation.pair, violation.phase
+        if key not in self._contexts:
+            step = self._step(violation.phase)
+            if step is None:
+                # What shows in a read may be in a state from which no step is possible.
+                terms = self.holding(self.switch.home)
+            else:
+                terms = (*self.holding(step.start), *step.assumes)
+            self._contexts[key] = both_runs(terms, violation.pair)
+        return self._contexts[key]
 
     def _step(self, phase: str) -> Relation | None:
         return None if phase == READ else self.switch.step(phase)

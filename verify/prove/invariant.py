@@ -9,16 +9,15 @@ guest's configuration has the register.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from verify.encode import term as t
 from verify.encode.switch import CONFIG, MONITOR, STATE, Cells, Relation, Switch
 from verify.encode.term import Term
 from verify.prove import simulate
-from verify.prove.ask import Solve
-from verify.prove.goal import Goal
-from verify.prove.slices import Slices, conjuncts
+from verify.prove.ask import Asker, Question
+from verify.prove.goal import UNSAT
 
 GHOST = "ghost."
 
@@ -181,31 +180,40 @@ def _substituted(terms: Sequence[Term], cells: Cells) -> list[Term]:
     return t.substitute(list(terms), {t.var(STATE + c, v.width): v for c, v in cells.items()})
 
 
-def infer(switch: Switch, background: Sequence[Term], solve: Solve) -> Invariant:
+def infer(
+    switch: Switch,
+    background: Sequence[Term],
+    reached: Mapping[str, Sequence[simulate.State]],
+    asker: Asker,
+) -> Invariant:
     """Candidates, each in its strongest form, that setup establishes and every relation keeps.
 
-    `background`: what holds of configuration and hardware anyway. A candidate of which a solver
-    does not answer is dropped: the result is inductive in any case.
+    `background`: what holds of configuration and hardware anyway. `reached`: some states of each
+    location, for which no candidate may be false. A candidate of which a solver does not answer is
+    dropped: the result is inductive in any case.
     """
-    reached = simulate.states(switch, background, solve)
     open_ = _weakened(candidates(switch), reached)
-    # What is shown of each fact, and from which others.
-    shown: dict[Fact, frozenset[Fact]] = {}
+    ways = _Ways(switch)
     while True:
-        kept = [chain[0] for chain in open_]
-        left = [fact for fact in kept if not shown.get(fact, _MISSING) <= set(kept)]
-        lost = _lost(switch, background, kept, left, shown, solve)
-        if not lost:
+        kept = list(dict.fromkeys(chain[0] for chain in open_))
+        holding = {
+            location: (*background, *(fact.term for fact in kept if fact.location == location))
+            for location in switch.locations()
+        }
+        left, tried = kept, set(kept)
+        while left:
+            # What is lost under this hypothesis is lost under weaker ones, too. So the forms that
+            # take the place of others are tried at once.
+            lost = _lost(switch, holding, ways, kept, left, asker)
+            open_ = [chain[1:] if chain[0] in lost else chain for chain in open_]
+            open_ = [chain for chain in open_ if chain]
+            left = [f for f in dict.fromkeys(chain[0] for chain in open_) if f not in tried]
+            tried.update(left)
+        if kept == list(dict.fromkeys(chain[0] for chain in open_)):
             return {
                 location: [fact.term for fact in kept if fact.location == location]
                 for location in switch.locations()
             }
-        open_ = [chain[1:] if chain[0] in lost else chain for chain in open_]
-        open_ = _weakened([chain for chain in open_ if chain], reached)
-
-
-_MISSING = frozenset((Fact("", t.false),))
-"""Not shown yet: this is no candidate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,60 +225,59 @@ class _Way:
     term: Term
 
 
+class _Ways:
+    """How facts may be lost, each found out once."""
+
+    def __init__(self, switch: Switch) -> None:
+        self._switch = switch
+        self._ends: dict[tuple[str, Term], Term] = {}
+
+    def of(self, facts: Sequence[Fact], known: Collection[Fact]) -> Iterator[_Way]:
+        """How the facts may be lost; a relation that changes nothing of what a fact speaks of
+        keeps it, when it is `known` to hold where the relation starts."""
+        for relation in self._switch.relations():
+            concerned = [fact for fact in facts if fact.location == relation.end]
+            for fact, after in zip(concerned, self._after(relation, concerned), strict=True):
+                if after is not fact.term or Fact(relation.start, fact.term) not in known:
+                    broken = t.conj((*relation.assumes, t.negate(after)))
+                    yield _Way(fact, relation.start, broken)
+
+    def _after(self, relation: Relation, facts: Sequence[Fact]) -> list[Term]:
+        new = [fact.term for fact in facts if (relation.name, fact.term) not in self._ends]
+        for term, end in zip(new, _substituted(new, relation.post), strict=True):
+            self._ends[relation.name, term] = end
+        return [self._ends[relation.name, fact.term] for fact in facts]
+
+
 def _lost(
     switch: Switch,
-    background: Sequence[Term],
+    holding: Mapping[str, tuple[Term, ...]],
+    ways: _Ways,
     kept: Sequence[Fact],
     left: Sequence[Fact],
-    shown: dict[Fact, frozenset[Fact]],
-    solve: Solve,
+    asker: Asker,
 ) -> set[Fact]:
     """Those `left` that are not shown to hold from setup on and to be kept, with all `kept` as the
-    hypothesis; notes in `shown` of which of those the others made use."""
+    hypothesis, which is `holding`, with the background, by location."""
     at_home = [fact for fact in left if fact.location == switch.home]
-    start = _substituted([fact.term for fact in at_home], switch.initial)
-    used: dict[Fact, set[Fact]] = {fact: set() for fact in left}
-    ways = list(_ways(switch, kept, used))
-    holding = {
-        location: (*background, *(fact.term for fact in kept if fact.location == location))
-        for location in switch.locations()
-    }
-    slices = {location: Slices(terms) for location, terms in holding.items()}
-    parts = [slices[way.start].around(way.term) for way in ways]
-    near = [t.conj((*part, way.term)) for part, way in zip(parts, ways, strict=True)]
-    goals = [
-        Goal("setup", (*switch.config, *switch.pinned), (), tuple(map(t.negate, start))),
-        Goal("near", (), (), tuple(near)),
+    starts = _substituted([fact.term for fact in at_home], switch.initial)
+    setup = (*switch.config, *switch.pinned)
+    asked = [
+        (fact, Question(_about(fact), setup, t.negate(start)))
+        for fact, start in zip(at_home, starts, strict=True)
     ]
-    answers = solve(goals)
-    lost = set(answers["setup"].not_excluded(at_home))
-    far = answers["near"].not_excluded(range(len(ways)))
-    for location, terms in holding.items():
-        # What is lost already needs no second question.
-        open_ = [i for i in far if ways[i].start == location and ways[i].fact not in lost]
-        whole = Goal(location, terms, (), tuple(ways[i].term for i in open_))
-        lost |= {ways[i].fact for i in solve([whole])[location].not_excluded(open_)}
-    owner = {(fact.location, part): fact for fact in kept for part in conjuncts(fact.term)}
-    for i, (way, near_parts) in enumerate(zip(ways, parts, strict=True)):
-        found = [owner[way.start, p] for p in near_parts if (way.start, p) in owner]
-        used[way.fact].update(kept if i in set(far) else found)
-    shown.update({fact: frozenset(facts) for fact, facts in used.items()})
-    return lost
+    asked += [
+        (way.fact, Question(_about(way.fact), holding[way.start], way.term))
+        for way in ways.of(left, set(kept))
+    ]
+    answers = asker.each([question for _, question in asked])
+    return {fact for (fact, _), a in zip(asked, answers, strict=True) if a.status != UNSAT}
 
 
-def _ways(switch: Switch, kept: Sequence[Fact], used: Mapping[Fact, set[Fact]]) -> Iterator[_Way]:
-    """How the facts in `used` may be lost; a relation that changes nothing of what a fact speaks of
-    keeps it, when it holds where the relation starts."""
-    known = set(kept)
-    for relation in switch.relations():
-        facts = [fact for fact in used if fact.location == relation.end]
-        ends = _substituted([fact.term for fact in facts], relation.post)
-        for fact, after in zip(facts, ends, strict=True):
-            before = Fact(relation.start, fact.term)
-            if after is fact.term and before in known:
-                used[fact].add(before)
-            else:
-                yield _Way(fact, relation.start, t.conj((*relation.assumes, t.negate(after))))
+def _about(fact: Fact) -> str:
+    """What a fact speaks of."""
+    cells = [cell for cell in _cells_in(fact.term) if not cell.startswith(GHOST)]
+    return f"{' '.join(cells)} at {fact.location}"
 
 
 def _weakened(
@@ -280,9 +287,9 @@ def _weakened(
     facts = list(dict.fromkeys(form for chain in chains for form in chain))
     wrong: set[Fact] = set()
     for location, states in reached.items():
+        here = [fact for fact in facts if fact.location == location]
+        run = t.Evaluation([fact.term for fact in here])
         for state in states:
-            left = [f for f in facts if f.location == location and f not in wrong]
-            holds = t.evaluate([fact.term for fact in left], state)
-            wrong |= {fact for fact, true in zip(left, holds, strict=True) if not true}
+            wrong |= {fact for fact, holds in zip(here, run(state), strict=True) if not holds}
     found = (tuple(form for form in chain if form not in wrong) for chain in chains)
     return list(dict.fromkeys(chain for chain in found if chain))

@@ -12,13 +12,12 @@ from dataclasses import dataclass, field, replace
 from verify.encode.switch import Switch
 from verify.encode.term import conj, disj, evaluate
 from verify.prove import reach, sanity
-from verify.prove.ask import Solve, ask_each
+from verify.prove.ask import Solve
 from verify.prove.context import Context
 from verify.prove.goal import SAT, UNSAT, Answer, Goal
-from verify.prove.memory import remembering
 from verify.prove.prefer import wishes
 from verify.prove.property import Property, Violation
-from verify.prove.variants import Refuted, consequences, variants
+from verify.prove.variants import Refuted, consequences, runs_by_value, variants
 
 CYCLES = (0, 1)
 
@@ -62,7 +61,7 @@ class Judge:
 
     def __init__(self, switch: Switch, solve: Solve) -> None:
         self.switch = switch
-        self.context = Context(switch, remembering(solve))
+        self.context = Context(switch, solve)
 
     def judge(self, properties: Sequence[Property]) -> list[Judgement]:
         """A verdict for each property."""
@@ -70,9 +69,10 @@ class Judge:
         trust = self._induct(cases)
         open_ = [case for case in cases if case.suspects]
         self._find_runs(open_)
+        values = self._choose_models([case for case in open_ if case.scenario is not None])
         refuted = [case for case in open_ if case.scenario is not None]
         runs = [Refuted(c.prop, c.violations, c.scenario) for c in refuted if c.scenario]
-        by_value = variants(self.context, runs, trusted=not any(trust.values()))
+        by_value = variants(self.context, runs, values, trusted=not any(trust.values()))
         ends = consequences(self.context, [case.prop for case in refuted])
         return [
             self._judgement(case, trust, by_value.get(case.prop.name), ends.get(case.prop.name))
@@ -86,7 +86,7 @@ class Judge:
         asked = [(case, v) for case in cases for v in case.violations]
         questions = [self.context.question(v) for _, v in asked]
         checks = sanity.questions(self.switch, self.context.holding)
-        answers = ask_each(self.context.solve, [*questions, *checks])
+        answers = self.context.asker.each([*questions, *checks])
         for (case, violation), answer in zip(asked, answers, strict=False):
             case.seconds += answer.seconds
             case.solver = case.solver or answer.solver
@@ -113,7 +113,7 @@ class Judge:
     # Refutations ------------------------------------------------------------------------------
 
     def _find_runs(self, cases: Sequence[_Case]) -> None:
-        """Look for runs from a fresh vCPU, shorter ones first, then for the most telling one."""
+        """Look for runs from a fresh vCPU, shorter ones first."""
         for case in cases:
             case.tries = [
                 (n, group) for n in CYCLES for group in reach.alike(self.switch, case.suspects)
@@ -135,12 +135,13 @@ class Judge:
                 if answer.status == SAT:
                     case.scenario = _shown(scenarios, answer)
             waiting = [case for case in waiting if case.scenario is None and case.tries]
-        self._choose_models([case for case in cases if case.scenario is not None])
 
-    def _choose_models(self, cases: Sequence[_Case]) -> None:
+    def _choose_models(self, cases: Sequence[_Case]) -> Mapping[str, Answer]:
+        """Look for the most telling run of each kind that was found; on the way, by property, for
+        which values of the hardware's parameters there are such runs."""
         goals = [
             Goal(
-                case.prop.name,
+                f"model {case.prop.name}",
                 case.scenario.assertions,
                 None,
                 wishes=wishes(self.switch, case.scenario),
@@ -148,13 +149,15 @@ class Judge:
             for case in cases
             if case.scenario is not None
         ]
-        answers = self.context.solve(goals)
+        runs = [Refuted(c.prop, c.violations, c.scenario) for c in cases if c.scenario]
+        answers = self.context.solve([*goals, *runs_by_value(self.context, runs)])
         for case in cases:
-            answer = answers[case.prop.name]
+            answer = answers[f"model {case.prop.name}"]
             case.seconds += answer.seconds
             case.model = answer.model
             if answer.status != SAT:
                 case.scenario = None
+        return answers
 
     def _scenarios(
         self, prop: Property, group: Sequence[Violation], cycles: int

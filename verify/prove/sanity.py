@@ -7,7 +7,7 @@ state has a successor under every relation, and that no path of the kernel's cod
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from verify.encode import term as t
 from verify.encode.execute import Fault
@@ -16,6 +16,7 @@ from verify.encode.switch import MONITOR, STATE, Relation, Switch
 from verify.encode.term import Term
 from verify.prove.ask import Question
 from verify.prove.goal import UNSAT, Answer
+from verify.prove.slices import conjuncts
 
 _CONSTANT = (STATE, "config/", "init/", "setup/")
 
@@ -25,8 +26,9 @@ def questions(switch: Switch, holding: Callable[[str], tuple[Term, ...]]) -> lis
     result = []
     for relation in switch.relations():
         name, context = relation.name, holding(relation.start)
-        illegal = f"the hardware's state stays possible in {name}"
-        result.append(Question(illegal, context, _illegal(relation, switch)))
+        for cells, illegal in _illegal(relation, switch):
+            asked = f"the hardware's state stays possible in {name} ({cells})"
+            result.append(Question(asked, context, illegal))
         result.append(Question(f"total {name}", context, _stuck(relation.assumes)))
         if relation.faults:
             fault = t.conj([*relation.assumes, _fault(relation.faults)])
@@ -70,12 +72,22 @@ def complaint(asked: Sequence[Question], answers: Sequence[Answer]) -> str:
     return ""
 
 
-def _illegal(relation: Relation, switch: Switch) -> Term:
+def _illegal(relation: Relation, switch: Switch) -> list[tuple[str, Term]]:
+    """For each part of what is possible that the relation breaks it, with the cells concerned."""
     after = {t.var(STATE + c, v.width): v for c, v in relation.post.items()}
-    ends = zip(switch.legal, t.substitute(switch.legal, after), strict=True)
+    parts = [part for term in switch.legal for part in conjuncts(term)]
+    ends = zip(parts, t.substitute(parts, after), strict=True)
     # What is not changed is legal as it was before.
-    broken = t.disj([t.negate(end) for start, end in ends if end is not start])
-    return t.conj([*relation.assumes, broken])
+    return [
+        (_changed(start, after), t.conj([*relation.assumes, t.negate(end)]))
+        for start, end in ends
+        if end is not start
+    ]
+
+
+def _changed(term: Term, after: Mapping[Term, Term]) -> str:
+    cells = [str(v.name).removeprefix(STATE) for v in t.free_vars([term]) if v in after]
+    return ", ".join(cells)
 
 
 def _without(faults: Sequence[Fault]) -> str:

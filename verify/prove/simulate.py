@@ -7,7 +7,7 @@ with a fixed start, so that a run can be repeated.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from verify.encode import term as t
 from verify.encode.switch import STATE, Relation, Switch
@@ -17,7 +17,9 @@ from verify.prove.goal import SAT, Goal
 
 MACHINES = 4
 ROUNDS = 4
-WRITES = 3
+WRITES = 4
+AWAY = 2
+PAIRS = 3
 KEPT = 4  # One state of this many
 _CONSTANT = ("config/", "init/", "setup/")
 
@@ -30,7 +32,13 @@ def states(switch: Switch, background: Sequence[Term], solve: Solve) -> dict[str
     """Some states of each location, of machines and guests that differ, for which the background
     holds."""
     chance = random.Random(0)
-    constants = [v for v in t.free_vars(background) if not str(v.name).startswith("config/")]
+    # The hardware's state is soon another one, and what is defined by others follows from those.
+    hardware = tuple("init/" + prefix for prefix in switch.target.host_visible)
+    constants = [
+        v
+        for v in t.free_vars(background)
+        if not str(v.name).startswith(("config/", STATE, *hardware))
+    ]
     goals = [
         Goal(
             f"machine {i}",
@@ -42,10 +50,11 @@ def states(switch: Switch, background: Sequence[Term], solve: Solve) -> dict[str
     ]
     answers = solve(goals)
     found: dict[str, list[State]] = {location: [] for location in switch.locations()}
+    moves = {relation.name: _Move(relation) for relation in switch.relations()}
     for goal in goals:
         answer = answers[goal.name]
         if answer.status == SAT:
-            _run(switch, State(answer.model), chance, found)
+            _run(switch, State(answer.model), moves, chance, found)
     return found
 
 
@@ -55,58 +64,112 @@ def _wishes(
     """A machine and guest with all registers, or with some."""
     usual = list(dict.fromkeys(switch.enumerated.values()))
     if varied:
-        usual = [r if chance.random() < 0.7 else t.negate(r) for r in usual]
-    hardware = {value for value in switch.initial.values() if value.op == "var"}
-    free = [
-        v.ne(0) if v in hardware else v.eq(t.const(chance.getrandbits(v.width or 1), v.width))
-        for v in constants
-    ]
+        usual = [r if chance.random() < 0.9 else t.negate(r) for r in usual]
+    free = [v.eq(t.const(chance.getrandbits(v.width or 1), v.width)) for v in constants]
     chance.shuffle(free)
     return tuple(w for w in (*usual, *free) if w.op != "const")
 
 
 def _run(
-    switch: Switch, state: State, chance: random.Random, found: dict[str, list[State]]
+    switch: Switch,
+    start: State,
+    moves: Mapping[str, _Move],
+    chance: random.Random,
+    found: dict[str, list[State]],
 ) -> None:
+    state = State(start)
     ends = t.evaluate(list(switch.initial.values()), state)
     state.update({STATE + c: v for c, v in zip(switch.initial, ends, strict=True)})
     found[switch.home].append(State(state))
     for _ in range(ROUNDS):
         for k, access in enumerate(switch.accesses):
-            # Most random writes are refused.
+            # Most random writes are refused, and change nothing.
             for _ in range(WRITES):
-                state = _step(access, state, chance) or state
+                before, state = state, moves[access.name].step(state, chance) or state
+                if state != before:
+                    break
             if k % KEPT == 0:
                 found[switch.home].append(state)
-        away: State | None = state
-        for step in switch.steps:
-            for _ in range(2 if step.start == step.end else 1):
-                away = _step(step, away, chance) if away is not None else None
-                if away is not None:
-                    found[step.end].append(away)
-        state = away or state
+        for _ in range(AWAY):
+            away: State | None = state
+            for step in switch.steps:
+                for _ in range(2 if step.start == step.end else 1):
+                    away = moves[step.name].step(away, chance) if away is not None else None
+                    if away is not None:
+                        found[step.end].append(away)
+            state = away or state
 
 
-def _step(relation: Relation, state: State, chance: random.Random) -> State | None:
-    """A state after the relation, None when these inputs are not among the possible ones."""
-    cells = list(relation.post)
-    ends = [relation.post[c] for c in cells]
-    faults = [fault.guard for fault in relation.faults]
-    terms = [*relation.assumes, *faults, *ends]
-    variables = t.free_vars(terms)
-    masks = [state.get(str(v.name), 0) for v in variables if str(v.name).startswith(_CONSTANT)]
-    inputs = {
-        str(v.name): _number(v.width, masks, chance)
-        for v in variables
-        if not str(v.name).startswith((STATE, *_CONSTANT))
-    }
-    values = t.evaluate(terms, {**state, **inputs})
-    first = len(relation.assumes)
-    if not all(values[:first]) or any(values[first : first + len(faults)]):
-        return None
-    after = State(state)
-    after.update({STATE + c: v for c, v in zip(cells, values[first + len(faults) :], strict=True)})
-    return after
+class _Move:
+    """A relation, to be run on numbers."""
+
+    def __init__(self, relation: Relation) -> None:
+        self._cells = list(relation.post)
+        ends = [relation.post[c] for c in self._cells]
+        faults = [fault.guard for fault in relation.faults]
+        self._assumed = len(relation.assumes)
+        self._first = self._assumed + len(faults)
+        self._run = t.Evaluation([*relation.assumes, *faults, *ends])
+        names = [(str(v.name), v.width) for v in self._run.variables]
+        self._constants = [name for name, _ in names if name.startswith(_CONSTANT)]
+        self._inputs = [(n, width) for n, width in names if not n.startswith((STATE, *_CONSTANT))]
+
+    def step(self, state: State, chance: random.Random) -> State | None:
+        """A state afterwards, None when these inputs are not among the possible ones."""
+        return self.after(state, self.inputs(state, chance))
+
+    def inputs(self, state: State, chance: random.Random) -> dict[str, int]:
+        """Some inputs, by name."""
+        masks = [state.get(name, 0) for name in self._constants]
+        return {name: _number(width, masks, chance) for name, width in self._inputs}
+
+    def after(self, state: State, inputs: Mapping[str, int]) -> State | None:
+        """The state after these inputs, None when they are not among the possible ones."""
+        values = self._run({**state, **inputs})
+        assumed, first = self._assumed, self._first
+        if not all(values[:assumed]) or any(values[assumed:first]):
+            return None
+        after = State(state)
+        after.update({STATE + c: v for c, v in zip(self._cells, values[first:], strict=True)})
+        return after
+
+
+def pairs(
+    switch: Switch, starts: Sequence[State], secret: Callable[[str], bool], lasting: tuple[str, ...]
+) -> dict[str, list[tuple[State, State]]]:
+    """States that two runs have reached at each location, which were in one of the states `starts`
+    at home and differ in nothing but secret inputs since; not where cells with the prefixes
+    `lasting` differ at home."""
+    chance = random.Random(0)
+    moves = {relation.name: _Move(relation) for relation in switch.relations()}
+    found: dict[str, list[tuple[State, State]]] = {place: [] for place in switch.locations()}
+    for start in starts:
+        pair: tuple[State, State] | None = (start, start)
+        for step in (*switch.steps, *chance.sample(switch.accesses, min(2, len(switch.accesses)))):
+            for _ in range(PAIRS if step.start == step.end else 1):
+                after = _both(moves[step.name], pair, secret, chance) if pair else None
+                if after is None:
+                    continue
+                if step.end == switch.home and _differ(after, lasting):
+                    pair = None
+                    continue
+                pair = after
+                found[step.end].append(after)
+    return found
+
+
+def _both(
+    move: _Move, pair: tuple[State, State], secret: Callable[[str], bool], chance: random.Random
+) -> tuple[State, State] | None:
+    shared, own = move.inputs(pair[0], chance), move.inputs(pair[1], chance)
+    other = {name: own[name] if secret(name) else value for name, value in shared.items()}
+    one, two = move.after(pair[0], shared), move.after(pair[1], other)
+    return None if one is None or two is None else (one, two)
+
+
+def _differ(pair: tuple[State, State], prefixes: tuple[str, ...]) -> bool:
+    names = tuple(STATE + prefix for prefix in prefixes)
+    return any(value != pair[1][n] for n, value in pair[0].items() if n.startswith(names))
 
 
 def _number(width: int, masks: Sequence[int], chance: random.Random) -> int:

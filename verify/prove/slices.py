@@ -7,10 +7,16 @@ are answered several times as fast.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 from verify.encode.term import Term, free_vars
 
 Variables = frozenset[Term]
+
+
+@cache
+def _variables(term: Term) -> Variables:
+    return frozenset(free_vars([term]))
 
 
 def conjuncts(term: Term) -> tuple[Term, ...]:
@@ -22,29 +28,23 @@ class Slices:
     """Parts of a conjunction, by the variables that they speak of."""
 
     def __init__(self, assertions: Sequence[Term]) -> None:
-        self._of: dict[Term, Variables] = {}
         self._parts: dict[Term, list[Term]] = {}
         for assertion in assertions:
             for part in conjuncts(assertion):
-                for variable in self._variables(part):
+                for variable in _variables(part):
                     self._parts.setdefault(variable, []).append(part)
-
-    def _variables(self, term: Term) -> Variables:
-        if term not in self._of:
-            self._of[term] = frozenset(free_vars([term]))
-        return self._of[term]
 
     def around(self, term: Term) -> list[Term]:
         """The parts that speak of nothing but the term's variables and what defines those."""
         known: set[Term] = set()
         chosen: dict[Term, None] = {}
-        new = self._variables(term)
+        new = _variables(term)
         while new:
             known |= new
             more: set[Term] = set()
             for part in {p: None for v in new for p in self._parts.get(v, ())}:
                 if part not in chosen:
-                    used = self._variables(part)
+                    used = _variables(part)
                     if used <= known:
                         chosen[part] = None
                     elif _defines(part, known):
@@ -56,4 +56,7 @@ class Slices:
 
 def _defines(part: Term, known: set[Term]) -> bool:
     """It says what one of these variables is."""
-    return part.op == "eq" and any(side.op == "var" and side in known for side in part.args)
+    # Of two truth values, not to be equal is to be the other's negation.
+    negated = part.op == "not" and part.args[0].op == "eq" and not part.args[0].args[0].width
+    equation = part.args[0] if negated else part
+    return equation.op == "eq" and any(s.op == "var" and s in known for s in equation.args)

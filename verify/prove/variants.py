@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from verify.encode.switch import parameter_is
 from verify.encode.term import Term, disj
-from verify.prove.ask import ask_each
 from verify.prove.context import Context
-from verify.prove.goal import UNSAT, Goal
+from verify.prove.goal import UNSAT, Answer, Goal
 from verify.prove.property import Property, Violation
 from verify.prove.reach import Scenario, alike, alone
 
@@ -36,12 +35,20 @@ class Refuted:
     scenario: Scenario
 
 
-def variants(context: Context, refuted: Sequence[Refuted], trusted: bool) -> dict[str, ByValue]:
-    """By property the verdict for each value: refuted when the same kind of run exists, proved
-    when no violation is possible in any cycle and proofs are `trusted`."""
+def runs_by_value(context: Context, refuted: Sequence[Refuted]) -> list[Goal]:
+    """For which values the same kind of run exists, by property."""
+    fixed = tuple(term for _, _, term in _values(context))
+    return [Goal(r.prop.name, r.scenario.assertions, (), fixed) for r in refuted]
+
+
+def variants(
+    context: Context, refuted: Sequence[Refuted], runs: Mapping[str, Answer], trusted: bool
+) -> dict[str, ByValue]:
+    """By property the verdict for each value: refuted when the same kind of run exists, as the
+    answers to `runs_by_value` tell; proved when no violation is possible in any cycle and proofs
+    are `trusted`."""
     values = _values(context)
     fixed = tuple(term for _, _, term in values)
-    runs = context.solve([Goal(r.prop.name, r.scenario.assertions, (), fixed) for r in refuted])
     left = {
         (r.prop.name, i): r
         for r in refuted
@@ -77,7 +84,7 @@ def _not_proved(
         for key, (violations, term) in asked.items()
         for violation in violations
     ]
-    answers = ask_each(context.solve, [question for _, question in questions])
+    answers = context.asker.each([question for _, question in questions])
     return {key for (key, _), a in zip(questions, answers, strict=True) if a.status != UNSAT}
 
 

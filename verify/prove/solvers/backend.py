@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from verify.encode.term import Term, conj, evaluate, free_vars
@@ -43,12 +43,15 @@ class Backend(ABC):
         status = self.check()
         if status != SAT:
             return Answer(status)
-        model = self._model(goal.assertions)
+        variables = _widths(goal.assertions)
+        model = self._model(variables)
         if goal.wishes:
-            model = self._improved(goal, model)
+            model = self._improved(goal, variables, model)
         return Answer(status, model)
 
-    def _improved(self, goal: Goal, model: dict[str, int]) -> dict[str, int]:
+    def _improved(
+        self, goal: Goal, variables: Mapping[str, int], model: dict[str, int]
+    ) -> dict[str, int]:
         """A model that meets wishes: as many at a time as can be met together."""
         end = time.process_time() + WISHES_SECONDS
         stack = [list(goal.wishes[i : i + 64]) for i in range(0, len(goal.wishes), 64)][::-1]
@@ -62,7 +65,7 @@ class Backend(ABC):
             natives = self.build([conj(wishes)])
             # The bounds of variables come first, and are asserted already.
             if self.check(natives[-1]) == SAT:
-                model = self._model(goal.assertions)
+                model = self._model(variables)
                 self.also(natives)
             elif len(wishes) > 1:
                 middle = len(wishes) // 2
@@ -75,8 +78,9 @@ class Backend(ABC):
         # One by one: their disjunction takes fewer questions but twice the time.
         natives = self.build([*assertions, *alternatives])
         first = len(natives) - len(alternatives)
-        bounds = natives[: first - len(assertions)]
-        alone = not assertions
+        common = natives[:first]
+        # What shares nothing is answered faster by a solver that knows nothing else.
+        alone = not assertions or len(alternatives) == 1
         if not alone:
             self.start(natives[:first], limit)
         left = dict(enumerate(natives[first:]))
@@ -85,8 +89,7 @@ class Backend(ABC):
         while left:
             i = next(iter(left))
             if alone:
-                # What shares nothing is answered faster by a solver that knows nothing else.
-                self.start([*bounds, left.pop(i)], limit)
+                self.start([*common, left.pop(i)], limit)
                 status = self.check()
             else:
                 status = self.check(left.pop(i))
@@ -141,13 +144,8 @@ class Backend(ABC):
             self._limited[term] = 1 << len(self._bounds)
             self._bounds.append(self.at_most(native, term.hi, term.width))
 
-    def _model(self, assertions: Sequence[Term]) -> dict[str, int]:
-        widths: dict[str, int] = {}
-        for term in free_vars(assertions):
-            name = str(term.name)
-            if widths.setdefault(name, term.width) != term.width:
-                raise ValueError(f"variable {name!r} has {widths[name]} and {term.width} bits")
-        return {n: self.value(self._variables[n, w], w) for n, w in widths.items()}
+    def _model(self, variables: Mapping[str, int]) -> dict[str, int]:
+        return {n: self.value(self._variables[n, w], w) for n, w in variables.items()}
 
     @abstractmethod
     def variable(self, name: str, width: int) -> Any:
@@ -176,3 +174,13 @@ class Backend(ABC):
     @abstractmethod
     def value(self, term: Any, width: int) -> int:
         """Of a variable or (width 0) a truth value, after sat."""
+
+
+def _widths(assertions: Sequence[Term]) -> dict[str, int]:
+    """The widths of the variables by name."""
+    widths: dict[str, int] = {}
+    for term in free_vars(assertions):
+        name = str(term.name)
+        if widths.setdefault(name, term.width) != term.width:
+            raise ValueError(f"variable {name!r} has {widths[name]} and {term.width} bits")
+    return widths
