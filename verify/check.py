@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import models.reference
@@ -24,6 +24,7 @@ from verify.prove.property import Property
 from verify.report import json
 from verify.request import Request, require_known, select
 from verify.result import (
+    PROVED,
     UNKNOWN,
     Input,
     NotUnderstood,
@@ -85,17 +86,12 @@ def _check(
     tree: Tree, patches: Sequence[PatchReport], target: Target, request: Request, began: float
 ) -> Report:
     program = _program(tree, target, request.defines)
-    switch = build(
-        target,
-        program,
-        catalogue.observers(target, program),
-        catalogue.monitors(target, program),
-        request.config,
-        request.hardware,
-    )
-    properties = _selected(catalogue.properties(switch), request.properties)
+    works = _works(target, program, request)
+    switch = works[0].switch
+    properties = [prop for work in works for prop in work.properties]
     names = tuple(p.name for p in properties)
-    summaries = [unapplied.summary(patch, names, switch, program, tree) for patch in patches]
+    functions = set().union(*(work.switch.functions for work in works))
+    summaries = [unapplied.summary(patch, names, functions, program, tree) for patch in patches]
     blocked = next((f"{h.file}:{h.line}" for p in summaries for h in p.failed if h.affects), "")
     solve = _solver(request)
     _require_machine(switch, request, solve)
@@ -108,8 +104,7 @@ def _check(
             Result(p.name, p.family, UNKNOWN, reason, statement=p.statement) for p in properties
         ]
     else:
-        judged = Judge(switch, solve).judge(properties)
-        results = [_result(judgement, switch, program, tree) for judgement in judged]
+        results = _judged(works, solve, program, tree)
     return Report(
         input=Input(
             kernel=str(request.kernel) if request.kernel else None,
@@ -122,10 +117,61 @@ def _check(
             changes=tuple(changes(tree)),
         ),
         assumptions=tuple(target.assumptions),
-        not_understood=_not_understood(switch, properties),
+        not_understood=_not_understood(works),
         results=tuple(results),
         seconds=time.monotonic() - began,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """A switch and what is asked of it."""
+
+    switch: Switch
+    properties: list[Property]
+
+
+def _works(target: Target, program: Program, request: Request) -> list[_Work]:
+    """The switch, and the same with interrupts where that is asked for."""
+    plain = _switch(target, program, request)
+    found = catalogue.properties(plain)
+    chosen = [prop.name for prop in found]
+    if target.interrupted is not None:
+        chosen += [NMI + name for name in chosen]
+    names = set(select(chosen, request.properties))
+    works = [_Work(plain, [prop for prop in found if prop.name in names])]
+    if target.interrupted is not None and any(name.startswith(NMI) for name in names):
+        switch = _switch(target.interrupted, program, request)
+        found = [
+            replace(prop, name=NMI + prop.name, statement=f"{prop.statement}, whenever an NMI hits")
+            for prop in catalogue.properties(switch)
+        ]
+        works.append(_Work(switch, [prop for prop in found if prop.name in names]))
+    return works
+
+
+NMI = "nmi."
+"""What the name of a property begins with that holds whenever an interrupt hits."""
+
+
+def _switch(target: Target, program: Program, request: Request) -> Switch:
+    watch, cells = catalogue.observers(target, program), catalogue.monitors(target, program)
+    return build(target, program, watch, cells, request.config, request.hardware)
+
+
+def _judged(works: Sequence[_Work], solve: Solve, program: Program, tree: Tree) -> list[Result]:
+    """What holds whenever interrupts hit holds when none does, so that is asked first."""
+    results: dict[str, Result] = {}
+    for work in reversed(works):
+        proved = {name for name, result in results.items() if result.verdict == PROVED}
+        left = [prop for prop in work.properties if NMI + prop.name not in proved]
+        for prop in work.properties:
+            if NMI + prop.name in proved:
+                found = results[NMI + prop.name]
+                results[prop.name] = replace(found, property=prop.name, statement=prop.statement)
+        for judgement in Judge(work.switch, solve).judge(left) if left else ():
+            results[judgement.prop.name] = _result(judgement, work.switch, program, tree)
+    return [results[prop.name] for work in works for prop in work.properties]
 
 
 def _solver(request: Request) -> Solve:
@@ -177,9 +223,8 @@ def listing(request: Request, what: str) -> list[tuple[str, str]]:
     program = _program(open_tree(_root(request), target.required), target, request.defines)
     if what == "registers":
         return [(r.name, f"{r.count} x {r.width} bits") for r in target.registers(program)]
-    watch, cells = catalogue.observers(target, program), catalogue.monitors(target, program)
-    switch = build(target, program, watch, cells, {}, {})
-    return [(p.name, p.statement) for p in catalogue.properties(switch)]
+    works = _works(target, program, replace(request, config={}, hardware={}, properties=()))
+    return [(p.name, p.statement) for work in works for p in work.properties]
 
 
 def find_target(name: str) -> Target:
@@ -211,11 +256,6 @@ def _program(tree: Tree, target: Target, defines: Mapping[str, str]) -> Program:
     return program
 
 
-def _selected(properties: list[Property], globs: Sequence[str]) -> list[Property]:
-    chosen = set(select([p.name for p in properties], globs))
-    return [p for p in properties if p.name in chosen]
-
-
 def _result(judgement: Judgement, switch: Switch, program: Program, tree: Tree) -> Result:
     prop, verdict, reason, trace = judgement.prop, judgement.verdict, judgement.reason, None
     if judgement.scenario is not None:
@@ -245,11 +285,14 @@ def _result(judgement: Judgement, switch: Switch, program: Program, tree: Tree) 
     )
 
 
-def _not_understood(switch: Switch, properties: Sequence[Property]) -> tuple[NotUnderstood, ...]:
-    seen = {}
-    for item in switch.not_understood:
-        seen[item.file, item.line, item.text] = item
-    names = tuple(p.name for p in properties)
+def _not_understood(works: Sequence[_Work]) -> tuple[NotUnderstood, ...]:
+    names = tuple(prop.name for work in works for prop in work.properties)
+    found = {
+        (item.file, item.line, item.text): item
+        for work in works
+        for item in work.switch.not_understood
+    }
     return tuple(
-        NotUnderstood(item.file, item.line, item.text, item.reason, names) for item in seen.values()
+        NotUnderstood(item.file, item.line, item.text, item.reason, names)
+        for item in found.values()
     )

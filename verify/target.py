@@ -201,6 +201,8 @@ class Target:
     kernel objects that no vCPU owns and that every cycle sets before it uses them. `replaced`:
     functions of the kernel that the model stands for, besides those with contracts. `orderings`,
     `watches` and `checks` are the rules of this switch, besides those that every switch has.
+    `interrupted`: the same switch with interrupts before any of its instructions, for the
+    properties in their nmi form.
     `from_guest(m)`: the emulated access that runs is the guest's, not userspace's.
     """
 
@@ -233,5 +235,6 @@ class Target:
     orderings: Sequence[Ordering]
     watches: Sequence[Watch] = ()
     checks: Sequence[Check] = ()
+    interrupted: Target | None = None
     from_guest: Callable[[Machine], Any] = lambda m: m.flag(True)
     assumptions: Sequence[Assumption] = field(default_factory=tuple)

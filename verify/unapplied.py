@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
-from verify.encode.switch import Switch
 from verify.ir.program import Program
 from verify.result import FailedHunk, PatchSummary
 from verify.source.overlay import PatchReport
@@ -13,7 +12,7 @@ from verify.source.tree import Tree
 
 
 def summary(
-    patch: PatchReport, names: tuple[str, ...], switch: Switch, program: Program, tree: Tree
+    patch: PatchReport, names: tuple[str, ...], functions: Set[str], program: Program, tree: Tree
 ) -> PatchSummary:
     """What became of a patch; a hunk that could have changed what is checked affects all of it."""
     failed = tuple(
@@ -21,19 +20,21 @@ def summary(
             hunk.file,
             hunk.line,
             hunk.reason,
-            names if _touches(hunk.file, hunk.scope, switch, program, tree) else (),
+            names if _touches(hunk.file, hunk.scope, functions, program, tree) else (),
         )
         for hunk in patch.failed
     )
     return PatchSummary(patch.subject, patch.message_id, patch.applied, failed, patch.source)
 
 
-def _touches(file: str, scope: Sequence[str], switch: Switch, program: Program, tree: Tree) -> bool:
+def _touches(
+    file: str, scope: Sequence[str], functions: Set[str], program: Program, tree: Tree
+) -> bool:
     """Could a hunk that did not apply have changed what was checked?"""
     used = program.sources()
     if not scope:
         return any(f == file for f, _, _ in used)
-    if any(name in switch.functions for name in scope):
+    if any(name in functions for name in scope):
         return True
     words = re.compile(r"\b(" + "|".join(map(re.escape, scope)) + r")\b")
     for path, first, last in used:

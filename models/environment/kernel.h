@@ -200,6 +200,17 @@ static inline void atomic64_andnot(s64 bits, atomic64_t *v)
 	*v &= ~bits;
 }
 
+/* perf's NMI handler */
+typedef int atomic_t;
+#define NMI_DONE 0
+#define DEFINE_STATIC_CALL_NULL(name, function)
+#define static_call(name) __model_static_##name
+#define atomic_read(v) __model_atomic_read()
+int __model_static_x86_pmu_handle_irq(struct pt_regs *regs);
+int __model_atomic_read(void);
+u64 sched_clock(void);
+void perf_sample_event_took(u64 nanoseconds);
+
 /* Privileged instructions (models/hardware) */
 void wrmsrq(u32 msr, u64 value);
 u64 __model_rdmsr(u32 msr);

@@ -24,6 +24,8 @@ GLOBAL_STATUS = "hw.GLOBAL_STATUS"
 FIXED_CTR_CTRL = "hw.FIXED_CTR_CTRL"
 PERF_METRICS = "hw.PERF_METRICS"
 LVTPC = "hw.LVTPC"
+INTEL_CTRL = "config.intel_ctrl"
+"""What host perf has in GLOBAL_CTRL while it counts."""
 
 METRICS_BIT = 48
 FIXED_BASE = 32
@@ -85,6 +87,7 @@ def cells(gp: int, fixed: int) -> dict[str, int]:
         "config.limit_ctrl": 64,
         "config.limit_status": 64,
         "config.limit_metrics": 64,
+        INTEL_CTRL: 64,
     }
 
 
@@ -150,6 +153,7 @@ def limits(m: Machine) -> None:
     m.set("config.limit_gp", _up_to(m, m.get("config.host_gp_width")))
     m.set("config.limit_fixed", _up_to(m, m.get("config.host_fixed_width")))
     m.set("config.limit_ctrl", ctrl)
+    m.assume((m.get(INTEL_CTRL) & ~ctrl).eq(0))
     m.set("config.limit_status", ctrl | EVENT_BITS)
     wide = m.ite(m.get("config.host_metrics_64"), ~none, m.const(0xFFFFFFFF, 64))
     m.set("config.limit_metrics", m.ite(metrics, wide, none))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from models.environment import emulated, guest, host_perf, kvm, prelude
+from models.environment import emulated, guest, host_perf, kvm, nmi, prelude
 from models.environment import vmx as vmx_kernel
 from models.environment.emulated import MSR_DATA, ghost
 from models.environment.kvm import VCPU
@@ -22,7 +23,6 @@ from verify.target import (
     Assumption,
     Check,
     EmulatedRead,
-    Event,
     Item,
     Ordering,
     Parameter,
@@ -31,7 +31,6 @@ from verify.target import (
     Setting,
     Step,
     Target,
-    Watch,
 )
 
 PMU = f"{VCPU}.arch.pmu"
@@ -148,6 +147,7 @@ def _contracts(program: Program) -> dict[str, Contract]:
         return pmu.read_pmc(m, call.args[0])
 
     return {
+        **nmi.contracts(),
         **kvm.contracts(program),
         **vmx_kernel.contracts(),
         "wrmsrq": write,
@@ -567,7 +567,9 @@ LVTPC_LOADED = "guest_lvtpc_loaded"
 def _handed_back(m: Machine) -> list[Item]:
     """What host perf takes for granted of a PMU that it gets back (domain.md 2)."""
     mediated, zero = kvm.mediated(m), m.const(0, 64)
-    found = [(cell, m.get(cell), zero) for cell in (pmu.GLOBAL_CTRL, pmu.FIXED_CTR_CTRL)]
+    ctrl = m.get(pmu.GLOBAL_CTRL)
+    perf = m.ite(ctrl.eq(m.get(pmu.INTEL_CTRL)), ctrl, zero)
+    found = [(pmu.GLOBAL_CTRL, ctrl, perf), (pmu.FIXED_CTR_CTRL, m.get(pmu.FIXED_CTR_CTRL), zero)]
     found += [(pmu.LVTPC, m.get(pmu.LVTPC), m.const(pmu.DELIVERY_NMI, 64))]
     found += [(LVTPC_LOADED, m.get(LVTPC_LOADED), m.const(0, 8))]
     items = [Item(cell, mediated, value, expected) for cell, value, expected in found]
@@ -605,15 +607,6 @@ def _copies_for_hardware(m: Machine) -> list[Item]:
         copy, cell = f"{PMU}.gp_counters[{i}].eventsel_hw", pmu.evtsel(i)
         items.append(Item(copy, _owned(m, pmu.pmc(i)), m.get(copy), m.get(cell)))
     return items
-
-
-def _nmi_to_host(m: Machine, event: Event) -> list[tuple[Any, str]]:
-    """The NMI handler ignores NMIs while the flag says that overflows come by the guest's vector
-    (events/core.c: perf_event_nmi_handler), so the flag must not be set when they do not."""
-    if event.op != "APIC" or event.register != pmu.LVTPC:
-        return []
-    flag = m.get(LVTPC_LOADED).nonzero()
-    return [(flag, "while guest_lvtpc_loaded is set")]
 
 
 CHECKS = (
@@ -658,16 +651,6 @@ CHECKS = (
         "KVM's copy is not what hardware has",
         "fastpath",
         _copies_for_hardware,
-    ),
-)
-
-WATCHES = (
-    Watch(
-        "pmi.handler",
-        "LVTPC changes only while the NMI handler looks at NMIs",
-        "an NMI of the host would be ignored",
-        _nmi_to_host,
-        ("load", "put"),
     ),
 )
 
@@ -722,13 +705,18 @@ ASSUMPTIONS = (
         "less what the event filter denies: the proofs compare the hardware with the copies",
     ),
     Assumption("build", "the kernel is built with " + ", ".join(CONFIG) + ", other options off"),
+    *nmi.ASSUMPTIONS,
     *kvm.ASSUMPTIONS,
     *vmx_kernel.ASSUMPTIONS,
     *emulated.ASSUMPTIONS,
 )
 
 
-TARGET = Target(
+def _interrupted_contracts(program: Program) -> dict[str, Contract]:
+    return nmi.before_each_step(_steps(program), _contracts(program))
+
+
+PLAIN = Target(
     name="mediated-pmu-intel",
     title="KVM's mediated vPMU on Intel: kvm_mediated_pmu_load() and kvm_mediated_pmu_put()",
     required=("arch/x86/kvm/pmu.c", "arch/x86/kvm/vmx/pmu_intel.c", "arch/x86/kvm/vmx/vmx.c"),
@@ -744,6 +732,7 @@ TARGET = Target(
         "kvm_pmu_handle_event",
         "kvm_pmu_instruction_retired",
         "kvm_pmu_is_fastpath_emulation_allowed",
+        "perf_event_nmi_handler",
         "vmx_get_perf_capabilities",
         "vmx_set_constant_host_state",
         "vmx_recalc_pmu_msr_intercepts",
@@ -790,8 +779,16 @@ TARGET = Target(
             "fixed counter 3",
         ),
     ),
-    watches=WATCHES,
     checks=CHECKS,
     from_guest=lambda m: ~m.get(emulated.BY_USERSPACE),
     assumptions=ASSUMPTIONS,
+)
+
+TARGET = replace(
+    PLAIN,
+    interrupted=replace(
+        PLAIN,
+        steps=lambda program: nmi.at_edges(_steps(program), ("enter", "leave", "put")),
+        contracts=_interrupted_contracts,
+    ),
 )

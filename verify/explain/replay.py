@@ -155,7 +155,7 @@ def _run(
             continue
         assert machine is not None
         inputs.step = step.mark
-        if step.enabled is not None and not inputs.flag(f"do{step.mark}"):
+        if step.enabled is not None and not inputs.flag(str(step.enabled.name)):
             continue
         if step.kind == "access":
             machine.observers.extend(observers)

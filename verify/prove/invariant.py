@@ -86,6 +86,9 @@ class _Templates:
         for step in self.switch.steps:
             if step.end != location:
                 continue
+            for cell in self.switch.target.transient:
+                for number in _numbers(step.post.get(cell)):
+                    self.add(location, self.state[cell].eq(number))
             for cell, value in step.post.items():
                 for source in _cells_in(value) if self.is_hardware(cell) else ():
                     same = self.state[source].width == self.state[cell].width
@@ -174,6 +177,12 @@ def _masks(terms: Sequence[Term]) -> list[Term]:
     tested = [n.args[0] for n in t.reachable(terms) if n.op == "eq" and n.args[0].op == "and"]
     numbers = [a for n in tested if n.width for a in n.args if a.op == "const"]
     return list(dict.fromkeys([*named, *numbers]))
+
+
+def _numbers(value: Term | None) -> list[Term]:
+    """The constants that a cell may get."""
+    nodes = t.reachable([] if value is None else [value])
+    return [n for n in nodes if value is not None and n.op == "const" and n.width == value.width]
 
 
 def _substituted(terms: Sequence[Term], cells: Cells) -> list[Term]:

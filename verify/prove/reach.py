@@ -112,7 +112,9 @@ class _Run:
         names = list(relation.post)
         after = self.place([relation.post[n] for n in names], mark)
         assumes = self.place(relation.assumes, mark)
-        enabled = t.var(f"do{mark}", 0) if optional else None
+        # How often the guest is entered is for the host to say, what it does there is not.
+        name = f"do{mark}" if kind == "access" else f"step/host do{mark}"
+        enabled = t.var(name, 0) if optional else None
         if enabled is not None:
             assumes = [~enabled | a for a in assumes]
             after = [t.ite(enabled, a, self.state[n]) for n, a in zip(names, after, strict=True)]

@@ -13,9 +13,9 @@ void perf_load_guest_lvtpc(u32 guest_lvtpc)
 	if (guest_lvtpc & APIC_LVT_MASKED)
 		lvtpc |= APIC_LVT_MASKED;
 
-	/* An NMI between the two is still perf's own. */
-	apic_write(APIC_LVTPC, lvtpc);
+	/* perf's NMI handler sets LVTPC and GLOBAL_CTRL: it must be out of the way first. */
 	this_cpu_write(guest_lvtpc_loaded, true);
+	apic_write(APIC_LVTPC, lvtpc);
 }
 
 void perf_put_guest_lvtpc(void)
@@ -24,11 +24,18 @@ void perf_put_guest_lvtpc(void)
 	apic_write(APIC_LVTPC, APIC_DM_NMI);
 }
 
-/* True: the NMI was a counter of the host. */
-bool perf_event_nmi_handler(void)
-{
-	if (this_cpu_read(guest_lvtpc_loaded))
-		return false;
+/* Events of the host, on any CPU. */
+static atomic_t active_events;
 
-	return x86_pmu_handle_irq();
+DEFINE_STATIC_CALL_NULL(x86_pmu_handle_irq, *x86_pmu.handle_irq);
+
+/* Whether the NMI was a counter of the host. */
+static int perf_event_nmi_handler(unsigned int cmd, struct pt_regs *regs)
+{
+	bool mine = !this_cpu_read(guest_lvtpc_loaded);
+
+	if (mine && atomic_read(&active_events))
+		return static_call(x86_pmu_handle_irq)(regs);
+
+	return NMI_DONE;
 }

@@ -406,10 +406,10 @@ void kvm_mediated_pmu_load(struct kvm_vcpu *vcpu)
 	lockdep_assert_irqs_disabled();
 	perf_load_guest_context();
 
+	perf_load_guest_lvtpc(kvm_lapic_get_reg(vcpu->arch.apic, APIC_LVTPC));
+
 	/* perf has turned its counters off one by one, not the unit. VM-entry turns it on. */
 	wrmsrq(kvm_pmu_ops.PERF_GLOBAL_CTRL, 0);
-
-	perf_load_guest_lvtpc(kvm_lapic_get_reg(vcpu->arch.apic, APIC_LVTPC));
 
 	kvm_pmu_load_guest_pmcs(vcpu);
 	kvm_pmu_call(mediated_load)(vcpu);
