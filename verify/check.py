@@ -182,6 +182,14 @@ def listing(request: Request, what: str) -> list[tuple[str, str]]:
     return [(p.name, p.statement) for p in catalogue.properties(switch)]
 
 
+def load(request: Request) -> tuple[Tree, list[PatchReport], Target, CProgram]:
+    """The tree that a request names, with its patches, and the target's program of it. BadInput
+    as for `run`."""
+    target = find_target(request.target)
+    tree, patches = _patched(open_tree(_root(request), target.required), request.patches)
+    return tree, patches, target, _program(tree, target, request.defines)
+
+
 def find_target(name: str) -> Target:
     """The target of this name; BadInput lists the known ones."""
     require_known("--target", name, models.targets.names())
@@ -195,7 +203,7 @@ def _patched(tree: Tree, sources: Sequence[str]) -> tuple[Tree, list[PatchReport
     return apply(tree, [parse_patch(m) for m in order_series(messages)])
 
 
-def _program(tree: Tree, target: Target, defines: Mapping[str, str]) -> Program:
+def _program(tree: Tree, target: Target, defines: Mapping[str, str]) -> CProgram:
     if defines:
         plain = CProgram(tree, target.dialect({}))
         for name in defines:

@@ -101,6 +101,11 @@ class Interpreter:
         return self._memory.cells
 
     @property
+    def initial(self) -> Cells:
+        """What cells outside of functions held that were read before they were ever assigned."""
+        return self._memory.initial
+
+    @property
     def current_loc(self) -> Loc | None:
         """The statement being executed in the innermost function of the tree."""
         return self._evaluator.loc

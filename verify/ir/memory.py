@@ -78,6 +78,8 @@ class Memory:
         inputs: Inputs,
     ) -> None:
         self.cells: Cells = {}
+        # What cells held that were read before they were ever assigned.
+        self.initial: Cells = {}
         self._program = program
         self._objects = objects
         self._widths = cells
@@ -181,9 +183,12 @@ class Memory:
         """What a cell holds, `_UNSET` included."""
         path = self.scalar(path)
         self._check(path)
-        cells = self._scope(path).cells if path.startswith("%") else self.cells
+        local = path.startswith("%")
+        cells = self._scope(path).cells if local else self.cells
         if path not in cells:
             cells[path] = self._initial(path, kind)
+            if not local:
+                self.initial[path] = cells[path]
         value = cells[path]
         if isinstance(kind, Pointer) == isinstance(value, Word):
             raise Fault(f"{path} is read as something else than it is")

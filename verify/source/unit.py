@@ -282,6 +282,14 @@ class Globals:
             return self.index.object(name)
         return self.index.object_in(plain, self._files.get(place, ""))
 
+    def function_text(self, name: str) -> Item | None:
+        """The definition of a function, else a prototype."""
+        return self._function(name) or self.index.prototype(_plain(name))
+
+    def object_text(self, name: str) -> Item | None:
+        """The declaration of an object."""
+        return self._object(name)
+
     # Objects ----------------------------------------------------------------------------------
 
     def object(self, name: str) -> Type | None:
