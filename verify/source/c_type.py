@@ -1,7 +1,8 @@
 """C's integer types: spelling, literals, promotion and the usual arithmetic conversions.
 
-The sizes are those of gcc on x86-64. `long` and `long long` are one type here: they have the same
-values, and C converts between them without a change.
+The sizes are those of gcc on x86-64, and `char` is unsigned: the kernel is built with
+-funsigned-char. `long` and `long long` are one type here: they have the same values, and C converts
+between them without a change.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ NAMED: dict[str, Type] = {
     "void": VOID,
     "_Bool": BOOL,
     "bool": BOOL,
-    "char": S8,
+    "char": U8,
     "short": S16,
     "int": S32,
     "long": S64,
@@ -40,7 +41,8 @@ NAMED: dict[str, Type] = {
 
 def spelled(words: list[str]) -> Int | None:
     """The type of a list of integer keywords in any order, None when it is none."""
-    signed = "unsigned" not in words
+    plain = words == ["char"]
+    signed = "unsigned" not in words and not plain
     longs = words.count("long")
     rest = [word for word in words if word not in ("unsigned", "signed", "__signed__", "long")]
     if rest == ["char"]:
