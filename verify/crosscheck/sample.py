@@ -15,7 +15,9 @@ from verify.ir.memory import Cells
 from verify.ir.program import Program
 from verify.ir.types import Int
 from verify.ir.word import Word
-from verify.target import Target
+from verify.target import EmulatedRead, Target
+
+Action = Callable[[Any], object]
 
 SETUP = "setup"
 STEPS = 80  # from each setup
@@ -42,27 +44,25 @@ class Run:
     reason: str = ""
 
 
-def steps(target: Target, program: Program) -> dict[str, Callable[[Any], object]]:
+def phases(target: Target, program: Program) -> dict[str, Action]:
+    """What a cycle does, in order, by name."""
+    return {phase.name: phase.run for phase in target.phases(program)}
+
+
+def actions(target: Target, program: Program) -> dict[str, Action]:
     """What can be run, by name: setup, the phases, the accesses, and emulated reads."""
-    found: dict[str, Callable[[Any], object]] = {
-        SETUP: partial(target.setup, program),
-        "host": target.host,
-        "load": target.load,
-        "enter": target.enter,
-        "guest": target.guest,
-        "capture": partial(target.capture, program),
-        "leave": partial(target.leave, program),
-        "put": target.put,
-    }
+    found: dict[str, Action] = {SETUP: partial(target.setup, program)}
+    found |= phases(target, program)
     found |= {access.name: access.run for access in target.accesses(program)}
     for register in target.registers(program):
         for i in range(register.count):
-            found[f"read {register.name}[{i}]"] = partial(_read, register.emulated_read, i)
+            for way, read in enumerate(register.reads):
+                found[register.read_phase(i, way)] = partial(_read, read, i)
     return found
 
 
-def _read(emulated_read: Callable[[Any, int], object], i: int, m: Any) -> None:
-    emulated_read(m, i)
+def _read(read: EmulatedRead, i: int, m: Any) -> None:
+    read(m, i)
 
 
 class Sampler:
@@ -71,8 +71,8 @@ class Sampler:
     def __init__(self, target: Target, program: Program, seed: int) -> None:
         self._target = target
         self._program = program
-        self._steps = steps(target, program)
-        self._phases = [n for n in self._steps if n != SETUP and " " not in n]
+        self._actions = actions(target, program)
+        self._phases = list(phases(target, program))
         self._chance = random.Random(seed)
         # How much the tree asks for in a cycle and in setup, and the inputs of setup.
         self._kept: list[tuple[tuple[int, int], dict[str, int]]] = []
@@ -126,7 +126,7 @@ class Sampler:
         return _Found(cells, requests)
 
     def _walk(self, cells: Cells) -> Iterator[Run]:
-        names = [name for name in self._steps if name != SETUP]
+        names = [name for name in self._actions if name != SETUP]
         for at in range(STEPS):
             phase = self._chance.random() < 0.5
             name = self._phases[at % len(self._phases)] if phase else self._chance.choice(names)
@@ -171,7 +171,7 @@ class Sampler:
         machine.start(case.cells)
         machine.begin_phase(case.step)
         try:
-            self._steps[case.step](machine)
+            self._actions[case.step](machine)
             return Run(case, machine.finish()), machine
         except Stuck as stuck:
             return Run(case, None, stuck.reason), None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import zip_longest
 from typing import Any
@@ -33,7 +34,7 @@ def render(outcome: Outcome) -> str:
 def _by_kind(outcome: Outcome) -> dict[str, int]:
     kinds: dict[str, int] = {}
     for step, count in outcome.steps.items():
-        kind = step.split(" ")[0] if step.startswith(("read ", "write ")) else step
+        kind = re.split("[ /]", step)[0]
         kinds[kind] = kinds.get(kind, 0) + count
     return kinds
 
@@ -61,22 +62,18 @@ def _found(found: Found) -> Iterator[str]:
 
 
 def _interpreted(found: Found) -> Iterator[str]:
-    """Calls and requests up to the difference, and a few after it."""
+    """What models call in the tree, and what the tree asks of them."""
     line = ""
     for event in found.script.events:
         match event:
-            case Request() | Enter():
-                if line:
-                    yield line
+            case Request():
                 line = _event(event)
-            case Answer(value) | Result(value):
-                if line:
-                    yield line + ("" if value is None else f" = {_value(value)}")
-                elif value is not None:
-                    yield f"returns {_value(value)}"
-                line = ""
-    if line:
-        yield line
+            case Answer(value):
+                yield line + ("" if value is None else f" = {_value(value)}")
+            case Enter():
+                yield _event(event)
+            case Result(value) if value is not None:
+                yield f"returns {_value(value)}"
 
 
 def _compiled(found: Found) -> Iterator[str]:
@@ -88,7 +85,7 @@ def _compiled(found: Found) -> Iterator[str]:
         if isinstance(event, Enter):
             yield _event(event)
         elif isinstance(event, Result) and event.value is not None:
-            yield ""
+            yield "returns"
         elif isinstance(event, Request):
             request = next(asked, None)
             if request is None:
