@@ -10,7 +10,7 @@ from pathlib import Path
 import models.reference
 import models.targets
 from proofs import catalogue
-from verify import cache, replaced, unapplied
+from verify import cache, output, replaced, unapplied
 from verify.encode.switch import Switch, build
 from verify.errors import BadInput, InternalError
 from verify.explain import tell
@@ -55,7 +55,9 @@ def check_tree(tree: Tree, patches: Sequence[PatchReport], request: Request) -> 
     """Check a tree to which `patches` have been applied. BadInput as for `run`."""
     began = time.monotonic()
     target = find_target(request.target)
-    key = _key(tree, patches, target, request) if request.cache else ""
+    # An earlier report has no run to make a program of.
+    cached = request.cache and request.emit_c is None
+    key = _key(tree, patches, target, request) if cached else ""
     known = _known(key) if key else None
     if known is not None:
         return replace(known, seconds=time.monotonic() - began)
@@ -110,6 +112,8 @@ def _check(
     else:
         judged = Judge(switch, solve).judge(properties)
         results = [_result(judgement, switch, program, tree) for judgement in judged]
+        if request.emit_c is not None:
+            _emit_c(request.emit_c, judged, results, switch, program, tree, request.defines)
     return Report(
         input=Input(
             kernel=str(request.kernel) if request.kernel else None,
@@ -251,6 +255,30 @@ def _result(judgement: Judgement, switch: Switch, program: Program, tree: Tree) 
         trace=trace,
         statement=prop.statement,
     )
+
+
+def _emit_c(
+    path: Path,
+    judged: Sequence[Judgement],
+    results: Sequence[Result],
+    switch: Switch,
+    program: CProgram,
+    tree: Tree,
+    defines: Mapping[str, str],
+) -> None:
+    """Write the first counterexample as a C program; nothing when there is none."""
+    from verify.crosscheck.emit import emit
+
+    for judgement, result in zip(judged, results, strict=True):
+        if result.trace is None or judgement.scenario is None:
+            continue
+        target, scenario, model = switch.target, judgement.scenario, judgement.model
+        watch, cells = catalogue.observers(target, program), catalogue.monitors(target, program)
+        shown = replay(target, program, scenario, model, watch, cells)
+        name = f"{tree.root} ({tree.version})"
+        text = emit(target, program, defines, scenario, model, cells, shown, result, name)
+        output.write(path, text, "--emit-c")
+        return
 
 
 def _not_understood(switch: Switch, properties: Sequence[Property]) -> tuple[NotUnderstood, ...]:

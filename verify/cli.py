@@ -227,6 +227,12 @@ _define = click.option(
     type=click.Path(path_type=Path),
     help="Put a proof there that other solvers can check (see recheck).",
 )
+@click.option(
+    "--emit-c",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write the first counterexample there as a C program that gcc compiles.",
+)
 def check(
     kernel: Path | None,
     patches: tuple[str, ...],
@@ -242,6 +248,7 @@ def check(
     jobs: int,
     no_cache: bool,
     certificates: Path | None,
+    emit_c: Path | None,
 ) -> int:
     """Prove or refute the properties of a switch, for any number of switches.
 
@@ -259,8 +266,10 @@ def check(
 
     if output is not None:
         refuse(output, kernel)
-        if output.exists() and any(p != "-" and _same_file(output, p) for p in patches):
-            raise BadInput(f"--output {output}: is also a --patch; choose another file")
+        _no_patch("--output", output, patches)
+    if emit_c is not None:
+        refuse(emit_c, kernel, "--emit-c")
+        _no_patch("--emit-c", emit_c, patches)
     request = Request(
         kernel=kernel,
         patches=patches,
@@ -274,10 +283,13 @@ def check(
         jobs=jobs,
         cache=not no_cache,
         certificates=certificates,
+        emit_c=emit_c,
     )
     from verify.check import run
 
     report = run(request)
+    if emit_c is not None and all(result.trace is None for result in report.results):
+        print(f"msrproof: --emit-c {emit_c}: nothing is refuted, so not written", file=sys.stderr)
     status = report.exit_status
     terminal = output is None and sys.stdout.isatty()
     width = shutil.get_terminal_size((80, 24)).columns if terminal else 80
@@ -287,6 +299,12 @@ def check(
     else:
         _print(text)
     return status
+
+
+def _no_patch(option: str, path: Path, patches: Sequence[str]) -> None:
+    """BadInput for a file that would be overwritten before or after it is read."""
+    if path.exists() and any(p != "-" and _same_file(path, p) for p in patches):
+        raise BadInput(f"{option} {path}: is also a --patch; choose another file")
 
 
 def _same_file(output: Path, patch: str) -> bool:

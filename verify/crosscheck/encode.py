@@ -59,13 +59,14 @@ class Encoder:
         self.words = words
 
     def encode(self, script: Script) -> bytes:
-        """One run: how many words follow, then the words, in the machine's byte order."""
+        """One run, in the machine's byte order, after the number of its words."""
+        words = self.words_of(script)
+        return array("Q", [len(words), *words]).tobytes()
+
+    def words_of(self, script: Script) -> list[int]:
+        """One run."""
         self.words.run |= script.run
-        out = array("Q", [0])
-        for _, words in self._pieces(script):
-            out.extend(words)
-        out[0] = len(out) - 1
-        return out.tobytes()
+        return [word for _, words in self._pieces(script) for word in words]
 
     def event_at(self, script: Script, position: int) -> Event | None:
         """What the script has where a unit has read this many words of a run; None for the cells

@@ -34,6 +34,8 @@ class Extract:
         self._index = program.index
         self.defines = Defines(program.index, config, self._renamed)
         self.lines: list[str] = []
+        # All that was written, as it is after expansion.
+        self.expanded: list[str] = []
         # Words that functions and objects use: a member of another name is not needed.
         self.used: set[str] = set()
         self._done: set[tuple[str, str]] = set()
@@ -59,6 +61,7 @@ class Extract:
         """A declaration, with the macros of its place."""
         self.lines += self.defines.directives(tokens, file)
         self.lines.append(joined(tokens))
+        self.expanded += [word for word, _, _ in self.defines.expand(tokens, file)]
 
     def use(self, tokens: list[Token], file: str) -> None:
         """Note the words of a function or object, for the members of records."""

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from verify.crosscheck.guard import refuse
 from verify.errors import BadInput, InternalError
 
 # The kernel's own choice of language, and of what is no error in it (top Makefile). -w: the text
@@ -37,21 +38,6 @@ MEMORY = 2 << 30
 _NO_SANDBOX = 99
 # Kinds of difference, as in runtime.c.
 CELL, RESULT, RETURN, REQUEST, OUTSIDE, SCRIPT = range(1, 7)
-
-_WORDS = re.compile(r'"(?:\\.|[^"\\])*"|[A-Za-z_]\w*|[(),]|\n\s*#[^\n]*')
-_HARMLESS = (
-    "packed aligned unused used noinline always_inline pure const cold noreturn format printf "
-    "warn_unused_result fallthrough"
-)
-_ATTRIBUTES = frozenset(_HARMLESS.split())
-_PURE = (
-    "memcpy offsetof types_compatible_p constant_p expect choose_expr ffs ctz ctzl ctzll clz clzl "
-    "clzll popcount popcountl popcountll bswap16 bswap32 bswap64 add_overflow sub_overflow "
-    "mul_overflow unreachable"
-)
-_BUILTINS = frozenset(_PURE.split())
-_ATTRIBUTE = ("__attribute__", "__attribute")
-_FORBIDDEN = frozenset(("asm", "__asm", "__asm__", "_Pragma", "__thread", "_Thread_local"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,33 +68,6 @@ def find_gcc() -> str:
     if platform.machine() != "x86_64" or sys.platform != "linux":
         raise BadInput("crosscheck: runs on Linux on x86-64 only, as what it compiles is x86-64's")
     return gcc
-
-
-def refuse(text: str) -> None:
-    """BadInput for preprocessed C that could act while it is compiled or loaded."""
-    words = _WORDS.findall(text)
-    for i, word in enumerate(words):
-        found = ""
-        if word in _FORBIDDEN or word.strip().startswith("#"):
-            found = word.strip()
-        elif word in _ATTRIBUTE:
-            depth, j = 0, i + 1
-            while j < len(words):
-                depth += (words[j] == "(") - (words[j] == ")")
-                if not depth:
-                    break
-                name = words[j].strip("_")
-                if depth == 2 and name not in ("(", ")", ",", *_ATTRIBUTES):
-                    found = f"__attribute__(({words[j]}))"
-                j += 1
-        elif word.startswith(("__builtin_", "__sync_", "__atomic_")):
-            if word.removeprefix("__builtin_") not in _BUILTINS:
-                found = word
-        if found:
-            raise BadInput(
-                f"crosscheck: the tree's C has {found[:60]}, which is not compiled here:"
-                " it could act outside of the functions that are compared"
-            )
 
 
 def _limits(memory: int) -> None:

@@ -8,13 +8,13 @@ and a run of the unit needs no Python.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from verify.errors import InternalError
 from verify.ir.contract import CallSite, Contract
-from verify.ir.interp import Inputs, Interpreter
+from verify.ir.interp import Inputs, Interpreter, Step
 from verify.ir.memory import Address, Cells
 from verify.ir.nodes import Function
 from verify.ir.program import Program
@@ -130,7 +130,7 @@ class Script:
 
 class Recorder(Interpreter):
     """An interpreter that writes a script. An assumption is none of the C's business: runs that
-    no environment allows are compared, too."""
+    no environment allows are compared, too. `told` gives the line that is shown for a step."""
 
     def __init__(
         self,
@@ -140,6 +140,7 @@ class Recorder(Interpreter):
         inputs: Inputs,
         cells: Mapping[str, int],
         script: Script,
+        told: Callable[[Step], str | None] = lambda step: None,
     ) -> None:
         answered = {name: self._answered(name, c) for name, c in contracts.items()}
         watched = _Watched(program)
@@ -147,6 +148,7 @@ class Recorder(Interpreter):
         super().__init__(watched, answered, objects, inputs, cells)
         self.script = script
         self._of_models = frozenset(cells)
+        self._told = told
         self._begun = len(script.initial)
         script.events.append(Begin())
         script.initial.append({})
@@ -212,6 +214,12 @@ class Recorder(Interpreter):
             self._comparable(cell)
             self._add(Read(cell, value))
         return value
+
+    def emit(self, op: str, register: str, before: Any, after: Any, note: str = "") -> None:
+        """As the interpreter does."""
+        super().emit(op, register, before, after, note)
+        if self._live and (text := self._told(self.trace[-1])) is not None:
+            self._add(Show(text))
 
     def call(self, function: str, *args: Any) -> Any:
         """As the interpreter does."""

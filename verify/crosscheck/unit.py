@@ -120,6 +120,10 @@ class Unit:
         self._tables_of_cells()
         return part("begin.c") + "\n".join(extract.lines) + "\n"
 
+    def expanded(self) -> str:
+        """The tree's part of the text, after macro expansion."""
+        return " ".join(self._extract.expanded)
+
     def _object(self, name: str, text: str) -> None:
         self._extract.lines.append(text)
         self._objects[name] = f"sizeof({name})"
