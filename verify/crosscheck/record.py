@@ -8,7 +8,7 @@ and a run of the unit needs no Python.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -100,7 +100,7 @@ OPAQUE = _Opaque()
 class _Watched:
     """A program that notes which functions are run."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, run: set[str]) -> None:
         self.record = program.record
         self.type_of = program.type_of
         self.object_type = program.object_type
@@ -108,13 +108,32 @@ class _Watched:
         self.constant = program.constant
         self.line = program.line
         self.sources = program.sources
-        self.run: set[str] = set()
+        self._run = run
         self._function = program.function
 
     def function(self, name: str) -> Function | None:
         """As the program does."""
-        self.run.add(name)
+        self._run.add(name)
         return self._function(name)
+
+
+class _Answered(Mapping[str, Contract]):
+    """Contracts that write a script, made when they are asked for."""
+
+    def __init__(
+        self, contracts: Mapping[str, Contract], wrap: Callable[[str, Contract], Contract]
+    ) -> None:
+        self._contracts = contracts
+        self._wrap = wrap
+
+    def __getitem__(self, name: str) -> Contract:
+        return self._wrap(name, self._contracts[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._contracts)
+
+    def __len__(self) -> int:
+        return len(self._contracts)
 
 
 @dataclass(slots=True)
@@ -140,14 +159,13 @@ class Recorder(Interpreter):
         inputs: Inputs,
         cells: Mapping[str, int],
         script: Script,
-        told: Callable[[Step], str | None] = lambda step: None,
+        told: Callable[[Step], str | None] | None = None,
+        types: dict[str, Type | None] | None = None,
     ) -> None:
-        answered = {name: self._answered(name, c) for name, c in contracts.items()}
-        watched = _Watched(program)
-        watched.run = script.run
-        super().__init__(watched, answered, objects, inputs, cells)
+        answered = _Answered(contracts, self._answered)
+        super().__init__(_Watched(program, script.run), answered, objects, inputs, cells, types)
         self.script = script
-        self._of_models = frozenset(cells)
+        self._of_models = cells
         self._told = told
         self._begun = len(script.initial)
         script.events.append(Begin())
@@ -218,7 +236,7 @@ class Recorder(Interpreter):
     def emit(self, op: str, register: str, before: Any, after: Any, note: str = "") -> None:
         """As the interpreter does."""
         super().emit(op, register, before, after, note)
-        if self._live and (text := self._told(self.trace[-1])) is not None:
+        if self._told and self._live and (text := self._told(self.trace[-1])) is not None:
             self._add(Show(text))
 
     def call(self, function: str, *args: Any) -> Any:
@@ -263,7 +281,24 @@ class Recorder(Interpreter):
         return {path: value for path, value in cells.items() if path not in self._of_models}
 
 
-def recorder(target: Target, program: Program, inputs: Inputs) -> Recorder:
-    """A machine for a target, with a script of its own."""
-    contracts, cells = target.contracts(program), target.cells(program)
-    return Recorder(program, contracts, target.objects, inputs, cells, Script())
+class Recorders:
+    """Recorders for one target and program, which share what does not change."""
+
+    def __init__(self, target: Target, program: Program) -> None:
+        self._program = program
+        self._objects = target.objects
+        self._contracts = dict(target.contracts(program))
+        self._types: dict[str, Type | None] = {}
+        self.cells = dict(target.cells(program))
+
+    def make(self, inputs: Inputs) -> Recorder:
+        """A machine with a script of its own."""
+        return Recorder(
+            self._program,
+            self._contracts,
+            self._objects,
+            inputs,
+            self.cells,
+            Script(),
+            types=self._types,
+        )

@@ -4,12 +4,13 @@ near to those, with values that are random or at a boundary."""
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from verify.crosscheck.record import Enter, Incomparable, Recorder, Request, Script, recorder
+from verify.crosscheck.record import Enter, Incomparable, Recorder, Recorders, Request, Script
 from verify.ir.evaluate import Stuck
 from verify.ir.memory import Cells
 from verify.ir.program import Program
@@ -23,6 +24,7 @@ SETUP = "setup"
 STEPS = 80  # from each setup
 CHANGED = 4  # cells, or inputs, at most that are changed
 KEPT = 16  # setups that others are bred from
+IDLE = 5  # so often in a row must an action call nothing before it is left out at times
 OTHERS = 0.2  # how often one that is not bred, or lets little happen, goes on
 
 
@@ -72,6 +74,8 @@ class Sampler:
         self._target = target
         self._program = program
         self._actions = actions(target, program)
+        self._recorders = Recorders(target, program)
+        self._idle: Counter[str] = Counter()  # how often an action was drawn that called nothing
         self._phases = list(phases(target, program))
         self._chance = random.Random(seed)
         # How much the tree asks for in a cycle and in setup, and the inputs of setup.
@@ -117,8 +121,10 @@ class Sampler:
         """All phases, one after the other."""
         requests = 0
         for name in self._phases:
+            if self._skips(name):
+                continue
             run, machine = self._draw(Case(name, cells))
-            if _calls(run):
+            if self._tells(run):
                 yield run
             if machine is not None:
                 cells = dict(machine.cells)
@@ -130,20 +136,31 @@ class Sampler:
         for at in range(STEPS):
             phase = self._chance.random() < 0.5
             name = self._phases[at % len(self._phases)] if phase else self._chance.choice(names)
+            if self._skips(name):
+                continue
             before = dict(cells)
             if self._chance.random() < 0.5:
                 self._change(before)
             run, machine = self._draw(Case(name, before))
-            if _calls(run):
+            if self._tells(run):
                 yield run
             # A state that was changed need not be one that is worth going on from.
             if machine is not None and (before == cells or self._chance.random() < 0.5):
                 cells = dict(machine.cells)
 
+    def _tells(self, run: Run) -> bool:
+        """Whether to compare a run; of those that end at the first test, a few are enough."""
+        long = run.script is None or len(run.script.run) > 3
+        return _calls(run) and (long or self._chance.random() < 0.2)
+
+    def _skips(self, name: str) -> bool:
+        """Whether to leave out what only models do: it is for the states to which it leads."""
+        return self._idle[name] > IDLE and self._chance.random() < 0.8
+
     def _change(self, cells: Cells) -> None:
         """Give a few cells other values."""
-        machine = recorder(self._target, self._program, lambda name, width: 0)
-        models = self._target.cells(self._program)
+        machine = self._recorders.make(lambda name, width: 0)
+        models = self._recorders.cells
         names = [c for c in cells if c not in models or self._target.mutable(c)]
         for name in self._chance.sample(names, min(len(names), self._chance.randint(1, CHANGED))):
             kind = machine.type_at(name)
@@ -157,6 +174,7 @@ class Sampler:
     ) -> tuple[Run, Recorder | None]:
         inputs = {} if inputs is None else inputs
         run, machine = self._run(case, inputs, self._number)
+        self._idle[case.step] = 0 if _calls(run) else self._idle[case.step] + 1
         return Run(Case(case.step, case.cells, inputs), run.script, run.reason), machine
 
     def _run(
@@ -167,7 +185,7 @@ class Sampler:
                 inputs[name] = draw(width)
             return inputs[name]
 
-        machine = recorder(self._target, self._program, given)
+        machine = self._recorders.make(given)
         machine.start(case.cells)
         machine.begin_phase(case.step)
         try:

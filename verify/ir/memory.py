@@ -68,7 +68,8 @@ class Scope:
 
 
 class Memory:
-    """All cells. `objects`: root name -> C type; `cells`: path -> width of the models' cells."""
+    """All cells. `objects`: root name -> C type; `cells`: path -> width of the models' cells.
+    `types`: the types that are known by path; memories of one program may share them."""
 
     def __init__(
         self,
@@ -76,6 +77,7 @@ class Memory:
         objects: Mapping[str, str],
         cells: Mapping[str, int],
         inputs: Inputs,
+        types: dict[str, Type | None] | None = None,
     ) -> None:
         self.cells: Cells = {}
         # What cells held that were read before they were ever assigned.
@@ -84,7 +86,7 @@ class Memory:
         self._objects = objects
         self._widths = cells
         self._inputs = inputs
-        self._types: dict[str, Type | None] = {}
+        self._types: dict[str, Type | None] = {} if types is None else types
         self._scopes: dict[str, Scope] = {}
         self._scopes_made = 0
 
