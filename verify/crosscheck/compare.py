@@ -16,11 +16,13 @@ from verify.crosscheck.native import Crash, Difference
 from verify.crosscheck.record import Script
 from verify.crosscheck.sample import Case, Run, Sampler
 from verify.crosscheck.unit import Unit, part
+from verify.errors import BadInput
 from verify.ir.program import Dialect
 from verify.source.program import CProgram
 from verify.target import Target
 
 BATCH = 500
+LEFT_OUT = 10  # so many times more runs may be left out than are compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ def crosscheck(
         for run in sampler:
             if run.script is None:
                 outcome.left_out[re.sub(r"\d+", "N", run.reason)] += 1
+                _require_some(outcome, len(batch))
                 continue
             batch.append((run, run.script))
             if len(batch) < min(BATCH, runs - outcome.same):
@@ -109,6 +112,13 @@ def crosscheck(
             if outcome.same >= runs:
                 return outcome
     raise AssertionError("runs are endless")
+
+
+def _require_some(outcome: Outcome, waiting: int) -> None:
+    """BadInput when hardly any run comes to its end: it could go on for ever."""
+    if outcome.left_out.total() > LEFT_OUT * (outcome.same + waiting + BATCH):
+        why = outcome.left_out.most_common(1)[0][0]
+        raise BadInput(f"crosscheck: hardly any run comes to its end with this tree: {why}")
 
 
 def _smallest(sampler: Sampler, compiled: Compiled, case: Case) -> Found:

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from verify.crosscheck.macros import OWN_NAMES, Defines, joined
 from verify.source.c_lex import NOTHING, Token, closing, is_name, lex, split
 from verify.source.c_type import NAMED
-from verify.source.index import is_extern
 from verify.source.program import CProgram
 from verify.source.source_file import Item
 
@@ -218,13 +217,13 @@ class Extract:
 
     # Objects and functions --------------------------------------------------------------------
 
-    def add_object(self, name: str, item: Item) -> None:
-        """A file-scope object, known to this unit only."""
-        tokens = [t for t in item.tokens if t[0] not in ("extern", "static")]
-        if is_extern(item):
-            tokens = item.tokens[1:]
-        line = tokens[0][1]
-        self.write([("static", line, NOTHING), *tokens], item.file)
+    def add_object(self, item: Item) -> None:
+        """A file-scope object, known to this unit only. Not even a constant one is constant: the
+        interpreter may start with any value in it."""
+        end = item.brace if item.brace >= 0 else len(item.tokens)
+        tokens = [t for t in item.tokens[:end] if t[0] not in ("extern", "static", "const")]
+        static = ("static", item.first, NOTHING)
+        self.write([static, *tokens, *item.tokens[end:]], item.file)
 
     def head(self, item: Item) -> list[Token]:
         """What declares a function, without its body and linkage."""

@@ -36,8 +36,8 @@ def minimise(case: Case, shows: Shows) -> Case:
 
 def _smaller(value: int) -> Iterable[int]:
     """Numbers that are easier to read, the best one first."""
-    lowest, highest = value & -value, 1 << (value.bit_length() - 1)
-    return sorted({n for n in (1, 2, 3, 4, lowest, highest) if n < value})
+    bits = (1 << i for i in range(value.bit_length()) if value >> i & 1)
+    return sorted({n for n in (1, 2, 3, 4, *bits) if n < value})
 
 
 def _with(case: Case, numbers: Mapping[str, int]) -> Case:

@@ -106,8 +106,8 @@ class Sampler:
         if not self._kept or self._chance.random() < OTHERS:
             return {}
         inputs = dict(self._chance.choice(self._kept)[1])
-        for name in self._chance.sample(sorted(inputs), self._chance.randint(1, CHANGED)):
-            del inputs[name]
+        for name in self._chance.choices(sorted(inputs), k=CHANGED):
+            inputs.pop(name, None)
         return inputs
 
     def _keep(self, score: tuple[int, int], inputs: dict[str, int]) -> None:

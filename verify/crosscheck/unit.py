@@ -101,9 +101,8 @@ class Unit:
         for name, text in self._target.objects.items():
             self._object(name, f"static {text} {name};")
         for name, item in objects:
-            extract.add_object(name, item)
-            if "const" not in _head_words(item):
-                self._objects[c_name(name)] = f"sizeof({c_name(name)})"
+            extract.add_object(item)
+            self._objects[c_name(name)] = f"sizeof({c_name(name)})"
         for name, variable in self._tables.items():
             if self._globals[name] is None:
                 self._object(name, f"static __typeof__({variable}) {name};")
@@ -291,11 +290,6 @@ def _nodes(node: Any) -> Iterator[Any]:
     elif isinstance(node, tuple | list):
         for part in node:
             yield from _nodes(part)
-
-
-def _head_words(item: Item) -> list[str]:
-    end = item.brace if item.brace >= 0 else len(item.tokens)
-    return [token[0] for token in item.tokens[:end]]
 
 
 def _is_void(head: list[Token], name: str) -> bool:
