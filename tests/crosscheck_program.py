@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from verify.ir.program import Dialect
 from verify.source.program import CProgram
-from verify.target import Access, Phase, Target
+from verify.target import Access, Phase, Step, Target
 
 FILE = "program.c"
 TEXT = r"""
@@ -207,6 +207,7 @@ def target() -> Target:
         m.set("device.counters[0].next", m.address("device.counters[3]"))
         m.call("branches", m.address("device"), m.fresh("argument", 32))
 
+    arithmetic = Phase("arithmetic", calls("arithmetic", 64, 32).run)
     found = SimpleNamespace(
         title="a program for tests",
         functions=("arithmetic", "fields", "branches"),
@@ -216,7 +217,7 @@ def target() -> Target:
         contracts=lambda program: {"ask": ask, "tell": tell},
         registers=lambda program: (),
         setup=setup,
-        phases=lambda program: (Phase("arithmetic", calls("arithmetic", 64, 32).run),),
+        steps=lambda program: (Step("switch", "out", "out", (arithmetic,)),),
         accesses=lambda program: (
             calls("fields", 32),
             calls("branches", 32),

@@ -47,8 +47,9 @@ class Run:
 
 
 def phases(target: Target, program: Program) -> dict[str, Action]:
-    """What a cycle does, in order, by name."""
-    return {phase.name: phase.run for phase in target.phases(program)}
+    """What a switch does, in order, by name."""
+    steps = target.steps(program)
+    return {phase.name: phase.run for step in steps for phase in step.phases}
 
 
 def actions(target: Target, program: Program) -> dict[str, Action]:
