@@ -5,18 +5,22 @@ from __future__ import annotations
 
 import random
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+import models.reference
 from tests import crosscheck_program as small
 from verify.cli import main
 from verify.crosscheck import native
 from verify.crosscheck.compare import Outcome, crosscheck
+from verify.crosscheck.emit import standalone
 from verify.crosscheck.encode import Encoder, Vocabulary
 from verify.crosscheck.guard import refuse
 from verify.crosscheck.minimise import minimise
+from verify.crosscheck.record import Request, Show
 from verify.crosscheck.sample import Case, Sampler, nonzero
 from verify.crosscheck.text import render
 from verify.crosscheck.unit import Unit, part
@@ -230,6 +234,59 @@ def test_a_tree_of_which_nothing_can_be_run_comes_to_an_end() -> None:
     text = text.replace("int i;", "int i = 1 / (a - a);")
     with pytest.raises(BadInput, match="hardly any run comes to its end.*division by zero"):
         compare(text)
+
+
+# A counterexample as a program ----------------------------------------------------------------
+
+
+def _run(source: Path, text: str) -> subprocess.CompletedProcess[str]:
+    source.write_text(text, encoding="utf-8")
+    program = source.with_suffix("")
+    subprocess.run(["gcc", "-w", "-fwrapv", "-funsigned-char", source, "-o", program], check=True)
+    return subprocess.run([program], capture_output=True, text=True)
+
+
+@needs_gcc
+def test_a_program_prints_what_happens_and_the_violation(tmp_path: Path) -> None:
+    program = small.program()
+    case = Case(
+        "call branches", {"device.current": "device.counters[1]"}, {"call branches/argument": 9}
+    )
+    script = Sampler(small.target(), program, 0).run(case).script
+    assert script is not None
+    told = next(i for i, e in enumerate(script.events) if isinstance(e, Request))
+    script.events.insert(told + 1, Show('told "9" 100% of \\ what??/ it knows'))
+    violation = "violation: X expected 0x1 observed 0x2"
+    text = standalone(small.target(), program, small.dialect(), script, violation)
+    ended = _run(tmp_path / "right.c", text)
+    assert ended.stdout == f'told "9" 100% of \\ what??/ it knows\n{violation}\n'
+    assert ended.returncode == 1
+    assert "found | BIT ( a >> 26 )" in text
+    ended = _run(tmp_path / "wrong.c", text.replace("found | BIT ( a >> 26 )", "found"))
+    assert (ended.stdout, ended.returncode) == ("the compiled C does not follow the trace\n", 2)
+
+
+@needs_gcc
+@pytest.mark.verdicts
+@pytest.mark.parametrize(
+    ("name", "last"),
+    [
+        ("order.fixed3-metrics.load", "violation: PERF_METRICS: "),
+        ("restore.PERF_METRICS", "violation: PERF_METRICS expected 0x"),
+        ("leak.host-guest", "violation: PERF_METRICS expected 0x"),
+    ],
+)
+def test_a_counterexample_is_a_program(tmp_path: Path, name: str, last: str) -> None:
+    patch = Path(models.reference.__file__).parent / "patches" / "perf-metrics-wrong-order.patch"
+    emitted = tmp_path / "emitted.c"
+    arguments = ["--patch", str(patch), "--property", name, "--emit-c", str(emitted)]
+    assert main(["check", *arguments]) == 1
+    ended = _run(tmp_path / "program.c", emitted.read_text(encoding="utf-8"))
+    lines = ended.stdout.splitlines()
+    assert ended.returncode == 1 and lines[-1].startswith(last)
+    writes = [line for line in lines if line.startswith("WRMSR ")]
+    metrics = next(i for i, line in enumerate(writes) if line.startswith("WRMSR PERF_METRICS"))
+    assert any(line.startswith("WRMSR FIXED_CTR[3]") for line in writes[metrics:])
 
 
 # Random C -------------------------------------------------------------------------------------

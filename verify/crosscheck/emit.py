@@ -13,7 +13,7 @@ from verify.errors import BadInput
 from verify.explain.replay import Replay, again
 from verify.ir.contract import Contract
 from verify.ir.interp import Inputs, Step
-from verify.ir.program import Program
+from verify.ir.program import Dialect, Program
 from verify.prove.reach import Scenario
 from verify.result import Result
 from verify.source.program import CProgram
@@ -66,15 +66,29 @@ def emit(
             machine.finish()
     except Incomparable as reason:
         raise BadInput(f"--emit-c: {result.property}: no program can be made: {reason}") from None
-    encoder = Encoder(Vocabulary())
-    script_words = encoder.words_of(script)
-    unit = Unit(target, program, target.dialect(defines), encoder.words)
-    text = unit.text()
-    refuse(unit.expanded())
     tree = tree.replace("*/", "* /").replace("\n", " ")
     about = _ABOUT.format(property=result.property, title=target.title, tree=tree)
-    data = _data(script_words, encoder, result)
-    return about + text + data + part("embedded.c") + part("runtime.c")
+    return about + standalone(target, program, target.dialect(defines), script, _violation(result))
+
+
+def standalone(
+    target: Target, program: CProgram, dialect: Dialect, script: Script, violation: str
+) -> str:
+    """A program that replays a script, then prints the violation and ends with status 1."""
+    encoder = Encoder(Vocabulary())
+    words = encoder.words_of(script)
+    unit = Unit(target, program, dialect, encoder.words)
+    text = unit.text()
+    refuse(unit.expanded())
+    rows = [", ".join(f"{w:#x}UL" for w in words[i : i + 8]) for i in range(0, len(words), 8)]
+    numbers = ",\n\t".join(rows)
+    lines = "".join(f"\t{_quoted(line)},\n" for line in encoder.words.lines)
+    data = (
+        f"static const cross_word cross_script[] = {{\n\t{numbers}\n}};\n"
+        f"static const char *const cross_lines[] = {{\n{lines}\t0\n}};\n"
+        f"static const char *const cross_violation = {_quoted(violation)};\n"
+    )
+    return text + data + part("embedded.c") + part("runtime.c")
 
 
 def _told(step: Step) -> str | None:
@@ -90,24 +104,12 @@ def _told(step: Step) -> str | None:
     return f"{step.op} {register} {values}{note}  {where}"
 
 
-def _data(words: list[int], encoder: Encoder, result: Result) -> str:
-    """The script, and the lines that are printed."""
+def _violation(result: Result) -> str:
     assert result.trace is not None
     found = result.trace.violation
-    expected, observed = (_hex(value) for value in (found.expected, found.observed))
-    violation = f"violation: {found.register} expected {expected} observed {observed}"
-    rows = [", ".join(f"{w:#x}UL" for w in words[i : i + 8]) for i in range(0, len(words), 8)]
-    script = ",\n\t".join(rows)
-    lines = "".join(f"\t{_quoted(line)},\n" for line in encoder.words.lines)
-    return (
-        f"static const cross_word cross_script[] = {{\n\t{script}\n}};\n"
-        f"static const char *const cross_lines[] = {{\n{lines}\t0\n}};\n"
-        f"static const char *const cross_violation = {_quoted(violation)};\n"
-    )
-
-
-def _hex(value: int | None) -> str:
-    return "another value" if value is None else f"{value:#x}"
+    if found.expected is None or found.observed is None:
+        return f"violation: {found.register}: {found.text}"
+    return f"violation: {found.register} expected {found.expected:#x} observed {found.observed:#x}"
 
 
 def _quoted(text: str) -> str:

@@ -156,7 +156,7 @@ class Sampler:
 
     def _skips(self, name: str) -> bool:
         """Whether to leave out what only models do: it is for the states to which it leads."""
-        return self._idle[name] > IDLE and self._chance.random() < 0.8
+        return self._idle[name] > IDLE and self._chance.random() < 0.5
 
     def _change(self, cells: Cells) -> None:
         """Give a few cells other values."""
