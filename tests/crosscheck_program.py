@@ -52,6 +52,7 @@ struct device;
 
 struct ops {
 	u64 (*read)(struct device *d, u32 i);
+	void (*notify)(struct device *d, u8 how);
 	const u32 limit;
 };
 
@@ -163,6 +164,14 @@ u64 branches(struct device *d, u32 a)
 		found = c->value && c->on ? c->value : c->sign;
 		d->current = c == &d->counters[0] ? &d->counters[2] : d->counters[0].next;
 	}
+	if (a == 12345) {
+		struct nothing *n = d->nobody;
+
+		n->one = NOT_DECLARED;
+		d->count = NOT_DECLARED;
+	}
+	device_ops.notify(d, a >> 1);
+	not_declared(d, a, found);
 	tell(COLOUR_GREEN, max(found, (u64)device_ops.limit));
 	if (found > ask(1, -1) || (d->plain && ask(2, 2)))
 		found += device_ops.read(d, a >> 30);
@@ -196,6 +205,19 @@ def target() -> Target:
     def tell(m: Any, call: Any) -> None:
         m.set("hw.value", call.args[1])
 
+    def notify(m: Any, call: Any) -> None:
+        m.set("hw.value", m.get("hw.value") + call.args[1].zext(64))
+
+    def not_declared(m: Any, call: Any) -> None:
+        m.set("hw.value", m.get("hw.value") ^ call.args[1].zext(64) ^ call.args[2])
+
+    contracts = {
+        "ask": ask,
+        "tell": tell,
+        "vendor_ops.notify": notify,
+        "not_declared": not_declared,
+    }
+
     def calls(name: str, *widths: int) -> Access:
         def run(m: Any) -> None:
             m.call(name, m.address("device"), *(m.fresh("argument", w) for w in widths))
@@ -214,7 +236,7 @@ def target() -> Target:
         dialect=lambda defines: dialect(),
         objects={"device": "struct device"},
         cells=lambda program: {"hw.value": 64},
-        contracts=lambda program: {"ask": ask, "tell": tell},
+        contracts=lambda program: contracts,
         registers=lambda program: (),
         setup=setup,
         steps=lambda program: (Step("switch", "out", "out", (arithmetic,)),),

@@ -16,6 +16,7 @@ from tests import crosscheck_program as small
 from verify.cli import main
 from verify.crosscheck import native
 from verify.crosscheck.compare import Outcome, crosscheck
+from verify.crosscheck.cut import cut, without
 from verify.crosscheck.emit import standalone
 from verify.crosscheck.encode import Encoder, Vocabulary
 from verify.crosscheck.guard import refuse
@@ -30,6 +31,7 @@ from verify.ir.memory import Cells
 from verify.ir.nodes import Binary
 from verify.ir.word import Word
 from verify.source.c_lex import lex
+from verify.source.source_file import Item
 
 needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="no gcc on this machine")
 
@@ -222,8 +224,8 @@ def test_without_gcc_one_line_says_so(
 
 @needs_gcc
 def test_a_tree_that_gcc_does_not_compile_is_bad_input(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Unit, "text", lambda self: "int f(void) { return undeclared; }\n")
-    with pytest.raises(BadInput, match="gcc cannot compile.*undeclared"):
+    monkeypatch.setattr(Unit, "text", lambda self: "int f(void) { return 1 +; }\n")
+    with pytest.raises(BadInput, match="gcc cannot compile.*expected expression"):
         compare()
 
 
@@ -287,6 +289,72 @@ def test_a_counterexample_is_a_program(tmp_path: Path, name: str, last: str) -> 
     writes = [line for line in lines if line.startswith("WRMSR ")]
     metrics = next(i for i, line in enumerate(writes) if line.startswith("WRMSR PERF_METRICS"))
     assert any(line.startswith("WRMSR FIXED_CTR[3]") for line in writes[metrics:])
+
+
+# Parts of functions ---------------------------------------------------------------------------
+
+CUT = """
+u64 f(int a, u64 b)
+{
+	u64 c = b + 1, *d = &c;
+	int i, e = g(a);
+
+	for (i = 0; i < 3; i++) {
+		enter(a);
+		b += i;
+	}
+	if (a)
+		return c;
+	else
+		e = 2;
+	b = c;
+	enter(a, (e));
+	if (b)
+		b = e;
+	return b + c;
+}
+"""
+
+
+def _item(text: str) -> Item:
+    tokens = lex(text, 1)
+    brace = next(i for i, token in enumerate(tokens) if token[0] == "{")
+    return Item("f.c", tokens, brace, True)
+
+
+def _text(item: Item | None) -> str:
+    assert item is not None
+    return " ".join(word for word, _, _ in item.tokens)
+
+
+def test_a_function_is_cut_at_a_call_of_its_own() -> None:
+    before = _text(cut(_item(CUT), ".before", "enter", False, set()))
+    assert before.endswith("b = c ; enter ( a , ( e ) ) ; return 0 ; }")
+    assert before.startswith("u64 f ( int a , u64 b ) { u64 c = b + 1 ,")
+    after = _text(cut(_item(CUT), ".after", "enter", False, {"c", "a"}))
+    body = "{ u64 c = b + 1 , * d = & c ; if ( b ) b = e ; return b + c ; }"
+    assert after == f"u64 f ( int a , u64 b ) {body}"
+    assert cut(_item(CUT), ".after", "g", False, set()) is None
+    twice = _item(CUT.replace("b = c;", "enter();"))
+    assert cut(twice, ".before", "enter", False, set()) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "before", "after"),
+    [
+        (15, "b = c ;", "X ;"),
+        (5, "int i , e = g ( a ) ;", "X ;"),
+        (11, "if ( a ) return c", "if ( X ) return c"),
+        (9, "b += i ; }", "X ; }"),
+        (7, "for (", "for ("),
+        (99, "b = c ;", "b = c ;"),
+    ],
+)
+def test_a_statement_that_is_not_understood_is_left_out(line: int, before: str, after: str) -> None:
+    whole = _text(_item(CUT))
+    assert whole.count(before) == 1
+    left = _text(without(_item(CUT), line, lex("X", line)))
+    assert left == whole.replace(before, after)
 
 
 # Random C -------------------------------------------------------------------------------------

@@ -929,6 +929,16 @@ def test_types_by_name() -> None:
     assert found.type_of("four_t") == Array(U32, 4)
 
 
+def test_arguments_are_converted_to_the_type_of_a_missing_member() -> None:
+    text = """
+    struct ops { void (*notify)(u8 how, s64 by); };
+    static struct ops vendor = { };
+    static struct ops table;
+    void f(u32 a) { table.notify(a, a); }
+    """
+    assert body(text, tables={"table": "vendor"}) == "vendor.notify((u8)a, (s64)a);"
+
+
 def test_what_is_not_there() -> None:
     found = program("int x;", prelude="", nothing_h="")
     assert found.function("f") is None

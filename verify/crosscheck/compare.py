@@ -64,21 +64,34 @@ class Compiled:
         self._folder = folder
         self._size: tuple[int, ...] = ()
         self._programs: list[Path] = []
+        self._undeclared: set[str] = set()
 
     def replay(self, scripts: Sequence[Script]) -> Difference | Crash | None:
         """The first difference that one of the programs has with the scripts."""
         encoded = [self.encoder.encode(script) for script in scripts]
-        words = self.encoder.words
-        if words.size() != self._size:
-            unit = Unit(self._target, self._program, self._dialect, words)
-            text = unit.text() + part("pipe.c") + part("runtime.c")
-            self._programs = native.build(self._gcc, text, self._folder)
-            self._size, self.outside = words.size(), unit.names
+        while self.encoder.words.size() != self._size:
+            self._compile()
         for program in self._programs:
             found = native.replay(program, encoded)
             if found is not None:
                 return found
         return None
+
+    def _compile(self) -> None:
+        words, undeclared = self.encoder.words, self._undeclared
+        unit = Unit(self._target, self._program, self._dialect, words, undeclared)
+        text = unit.text() + part("pipe.c") + part("runtime.c")
+        try:
+            self._programs = native.build(self._gcc, text, self._folder)
+        except native.Undeclared as found:
+            if found.names <= undeclared:
+                raise BadInput(
+                    f"crosscheck: the tree's functions use {min(found.names)}, which none of the"
+                    " files that are read declares"
+                ) from None
+            undeclared |= found.names
+            return
+        self._size, self.outside = words.size(), unit.names
 
 
 def crosscheck(

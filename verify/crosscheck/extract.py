@@ -16,6 +16,7 @@ from verify.source.program import CProgram
 from verify.source.source_file import Item
 
 _ENUM = re.compile(r"\benum\b([^{};()=,]*)\{([^}]*)\}")
+_NOT_CALLED = ("__builtin_", "__attribute", "cross_")
 _TAGS = ("struct", "union", "enum")
 _KEYWORDS = (
     "auto break case char const continue default do double else enum extern float for goto if "
@@ -83,7 +84,10 @@ class Extract:
             if is_name(word) and expanded[i + 1][0] == "(" and word not in KEYWORDS:
                 if i and expanded[i - 1][0] in (".", "->"):
                     continue
-                if not word.startswith("__builtin_") and word not in ("__attribute__", *OWN_NAMES):
+                if not word.startswith(("__builtin_", "cross_")) and word not in (
+                    "__attribute__",
+                    *OWN_NAMES,
+                ):
                     yield word
 
     def add_types(self, tokens: list[Token], file: str) -> None:
@@ -200,12 +204,14 @@ class Extract:
             return []
         if not self._is_known(kind, member, file):
             return []
-        self.add_types([t for t in member if t[0] not in words or t[0] in kind], file)
+        self.add_types(member, file)
         return member
 
     def _is_known(self, kind: list[str], member: list[Token], file: str) -> bool:
         """Whether a member's type can be declared."""
         words = [token[0] for token in member]
+        if not self._has_sizes(member, file):
+            return False
         if kind[0] in ("struct", "union"):
             pointer = "*" in words
             return pointer or (len(kind) > 1 and self._index.record(kind[1]) is not None)
@@ -214,6 +220,18 @@ class Extract:
         if self._index.is_typedef(kind[0]):
             return True
         return self.defines.lookup(kind[0], file, member[0][1]) is not None
+
+    def _has_sizes(self, member: list[Token], file: str) -> bool:
+        """Whether all constants in the sizes of a member's arrays are known."""
+        self._find_enums()
+        depth, before = 0, ""
+        for word, _, _ in self.defines.expand(member, file):
+            depth += (word == "[") - (word == "]")
+            if depth and is_name(word) and word not in KEYWORDS and word not in self._enum_of:
+                if before not in _TAGS and not self._index.is_typedef(word):
+                    return False
+            before = word
+        return True
 
     # Objects and functions --------------------------------------------------------------------
 
@@ -229,7 +247,36 @@ class Extract:
         """What declares a function, without its body and linkage."""
         end = item.brace if item.function else len(item.tokens) - 1
         linkage = ("static", "extern", "inline", "__inline", "__inline__", "__always_inline")
-        return [t for t in item.tokens[:end] if t[0] not in linkage]
+        tokens = [t for t in item.tokens[:end] if t[0] not in linkage]
+        opened = next(i for i, token in enumerate(tokens) if token[0] == "(")
+        kept = []
+        for i, token in enumerate(tokens):
+            # Annotations before the name are no C.
+            if i >= opened - 1 or not is_name(token[0]) or self._declares(tokens, i, item.file):
+                kept.append(token)
+        return kept
+
+    def _declares(self, tokens: list[Token], i: int, file: str) -> bool:
+        """Whether a word before a function's name is a part of its type."""
+        word, line, _ = tokens[i]
+        if word in KEYWORDS or word in NAMED or self._index.is_typedef(word):
+            return True
+        tag = i > 0 and tokens[i - 1][0] in _TAGS
+        return tag or self.defines.lookup(word, file, line) is not None
+
+    def member(self, tag: str, name: str, called: str) -> Item | None:
+        """A prototype, by the name `called`, for the function that a member points to."""
+        item = self._index.record(tag)
+        tokens = item.tokens if item else []
+        for i in range(len(tokens) - 4):
+            if [token[0] for token in tokens[i : i + 5]] == ["(", "*", name, ")", "("]:
+                first = max(k for k in range(i) if tokens[k][0] in (";", "{")) + 1
+                end = closing(tokens, i + 4)
+                line = tokens[i][1]
+                head = [*tokens[first:i], (called, line, NOTHING), *tokens[i + 4 : end + 1]]
+                assert item is not None
+                return Item(item.file, [*head, (";", line, NOTHING)], -1, False)
+        return None
 
     def add_prototype(self, item: Item) -> None:
         """A function is declared, known to this unit only."""
@@ -264,8 +311,8 @@ _SPELLED = {
 
 
 def c_name(name: str) -> str:
-    """The name in the unit of what the front-end calls `name@place`."""
-    return name.replace("@", "__at__")
+    """The name in the unit of what the front-end calls `name@place`, or `name.before`."""
+    return name.replace("@", "__at__").replace(".", "__")
 
 
 def _brace(tokens: list[Token], tag: str = "") -> int:
@@ -306,4 +353,10 @@ def _declares(member: list[Token]) -> tuple[set[str], list[str]]:
         if i == start:
             i += 1
         kind = words[start:i]
-    return {word for word in words[i:] if is_name(word)}, kind
+    names: set[str] = set()
+    depth = 0
+    for word in words[i:]:
+        depth += (word == "[") - (word == "]")
+        if is_name(word) and not depth:
+            names.add(word)
+    return names, kind

@@ -7,6 +7,7 @@ or loaded (`refuse`), and what is compiled runs without any system call but read
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 import resource
@@ -38,6 +39,14 @@ MEMORY = 2 << 30
 _NO_SANDBOX = 99
 # Kinds of difference, as in runtime.c.
 CELL, RESULT, RETURN, REQUEST, OUTSIDE, SCRIPT = range(1, 7)
+
+
+class Undeclared(Exception):
+    """What gcc asks for that none of the files declares."""
+
+    def __init__(self, names: set[str]) -> None:
+        super().__init__()
+        self.names = names
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,19 +99,22 @@ def _compile(gcc: str, arguments: Sequence[str]) -> None:
             text=True,
             errors="replace",
             timeout=5 * SECONDS,
+            env={**os.environ, "LC_ALL": "C"},
             preexec_fn=lambda: _limits(MEMORY),
         )
     except subprocess.TimeoutExpired:
         raise BadInput("crosscheck: gcc does not come to an end with this tree") from None
     if done.returncode:
+        if names := set(re.findall(r"'(\w+)' undeclared", done.stderr)):
+            raise Undeclared(names)
         found = re.search(r"(?:error: |: )(undefined reference.*|(?<=error: ).*)", done.stderr)
         why = found.group(1).strip() if found else f"status {done.returncode}"
         raise BadInput(f"crosscheck: gcc cannot compile the tree's functions: {why}")
 
 
 def build(gcc: str, text: str, folder: Path) -> list[Path]:
-    """Programs of a unit's text, one for each level of optimisation. BadInput when that cannot
-    be, for a reason that lies in the tree."""
+    """Programs of a unit's text, one for each level of optimisation. Undeclared for names that
+    nothing declares, BadInput when it cannot be for another reason that lies in the tree."""
     source, flat = folder / "unit.c", folder / "unit.i"
     source.write_text(text, encoding="utf-8")
     _compile(gcc, ["-E", "-P", str(source), "-o", str(flat)])

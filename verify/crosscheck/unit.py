@@ -6,17 +6,19 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from verify.crosscheck.cut import BEFORE, cut, whole, without
 from verify.crosscheck.encode import Vocabulary
 from verify.crosscheck.extract import Extract, c_name
 from verify.errors import InternalError
 from verify.ir.memory import Memory
-from verify.ir.nodes import Call, Global
+from verify.ir.nodes import Call, Declare, Global, Unmodelled
 from verify.ir.program import Dialect
-from verify.ir.types import Pointer, Record
-from verify.source.c_lex import Token, closing, is_name, split
+from verify.ir.types import Int, Pointer, Record, Type
+from verify.source.c_lex import NOTHING, Token, closing, is_name, split
 from verify.source.program import CProgram
 from verify.source.source_file import Item
 from verify.target import Target
@@ -27,13 +29,22 @@ _NAME = re.compile(r"[A-Za-z_]\w*")
 
 class Unit:
     """One translation unit for a tree. `text` is all of it but the reader of scripts, which comes
-    before `runtime.c`; `names` are the functions that nothing stands for, by number."""
+    before `runtime.c`; `names` are the functions that nothing stands for, by number, and
+    `undeclared` other names that the tree's functions use and none of the files declares."""
 
-    def __init__(self, target: Target, program: CProgram, dialect: Dialect, words: Vocabulary):
+    def __init__(
+        self,
+        target: Target,
+        program: CProgram,
+        dialect: Dialect,
+        words: Vocabulary,
+        undeclared: Iterable[str] = (),
+    ) -> None:
         self._target = target
         self._program = program
         self._tables = dialect.tables
         self._words = words
+        self._undeclared = sorted(undeclared)
         self._memory = Memory(program, target.objects, {}, lambda name, width: 0)
         self._contracts = target.contracts(program)
         self._extract = Extract(program, dialect.config)
@@ -41,6 +52,7 @@ class Unit:
         self._objects: dict[str, str] = {}  # C expression -> size expression
         self._pointees: dict[str, str] = {}  # path up to `->` -> C expression
         self._reached: dict[str, Item | None] = {}
+        self._calls: dict[str, Call] = {}
         self._globals: dict[str, Item | None] = {}
         self._reach()
 
@@ -49,10 +61,11 @@ class Unit:
     def _reach(self) -> None:
         """The functions that were run, what they call, and the objects that they name."""
         for name in sorted(self._words.run):
-            self._reached[name] = self._program.function_text(name)
+            self._reached[name] = self._text_of(name)
             for node in _nodes(self._program.function(name)):
                 if isinstance(node, Call):
-                    self._reached[node.name] = self._program.function_text(node.name)
+                    self._calls[node.name] = node
+                    self._reached.setdefault(node.name, self._text_of(node.name))
                 elif isinstance(node, Global) and "$" not in node.name:
                     self._globals[node.name] = self._program.object_text(node.name)
         for name, variable in self._tables.items():
@@ -62,6 +75,40 @@ class Unit:
             root = re.split(r"[.\[]|->", path)[0]
             if root and root not in self._target.objects:
                 self._globals.setdefault(root, self._program.object_text(root))
+
+    def _text_of(self, name: str) -> Item | None:
+        """The text of a function, without what the front-end does not understand: no run that is
+        compared comes there."""
+        item = self._whole_text_of(name)
+        if item is None or not item.function or name not in self._words.run:
+            return item
+        for node in _nodes(self._program.function(name)):
+            if isinstance(node, Unmodelled):
+                number = str(self._outside(f"{node.loc.file}:{node.loc.line}"))
+                words = ("(", "cross_outside", "(", number, ")", ",", "0", ")")
+                instead = [(word, node.loc.line, NOTHING) for word in words]
+                item = without(item, node.loc.line, instead)
+        return item
+
+    def _whole_text_of(self, name: str) -> Item | None:
+        """The text of a function, or of a part of one, which has another name in the unit."""
+        plain, which = whole(name)
+        table, dot, member = name.partition(".")
+        kind = self._program.object_type(table) if dot and not which else None
+        if isinstance(kind, Record):
+            return self._extract.member(kind.tag, member, c_name(name))
+        item = self._program.function_text(plain)
+        if not which or item is None or not item.function:
+            return item
+        first, part_of_it = (self._program.function(f"{plain}{w}") for w in (BEFORE, which))
+        calls = [n.name for n in _nodes(first.body if first else ()) if isinstance(n, Call)]
+        kept = {n.local.name for n in _nodes(part_of_it) if isinstance(n, Declare)}
+        void = _is_void(self._extract.head(item), plain)
+        found = cut(item, which, calls[-1] if calls else "", void, kept)
+        if found is None:
+            return None
+        tokens = [(c_name(name), *t[1:]) if t[0] == plain else t for t in found.tokens]
+        return replace(found, tokens=tokens)
 
     def _bodies(self) -> Iterator[tuple[str, Item]]:
         """The functions whose text is compiled."""
@@ -95,6 +142,7 @@ class Unit:
             extract.add_types(extract.head(item), item.file)
         for _, item in [*bodies, *shims, *stubs.items()]:
             extract.add_prototype(item)
+        self._implicit()
         nowhere = self._nowhere([i for _, i in bodies], stubs)
         for name in nowhere:
             extract.lines.append(f"static int {c_name(name)}();")
@@ -117,7 +165,10 @@ class Unit:
             extract.add_function(item)
         extract.lines += extract.defines.end()
         self._tables_of_cells()
-        return part("begin.c") + "\n".join(extract.lines) + "\n"
+        # No run that is compared comes to where these are used: the front-end has no value either.
+        none = [f"#define {n} (cross_outside({self._outside(n)}), 0)" for n in self._undeclared]
+        over = [f"#undef {name}" for name in self._undeclared]
+        return part("begin.c") + "\n".join([*none, *extract.lines, *over]) + "\n"
 
     def expanded(self) -> str:
         """The tree's part of the text, after macro expansion."""
@@ -146,11 +197,13 @@ class Unit:
     def _nowhere(self, bodies: Iterable[Item], stubs: Mapping[str, Item]) -> list[str]:
         """Functions that are called and that nothing declares."""
         # `table.member` is a member that the table does not set: C calls what is there, NULL.
-        found = {n for n, item in self._reached.items() if item is None and "." not in n}
+        missing = {name for name, item in self._reached.items() if item is None}
+        found = {name for name in missing - set(self._contracts) if "." not in name}
+        written = {c_name(name) for name in self._reached}
         for item in bodies:
             for word in self._extract.called(item.tokens, item.file):
                 name = self._program.function_name(word, item.file)
-                if name not in self._reached and name not in stubs:
+                if name not in self._reached and name not in stubs and name not in written:
                     found.add(name)
         return sorted(found)
 
@@ -162,17 +215,35 @@ class Unit:
 
     def _shim(self, name: str, item: Item) -> None:
         """What asks the script in place of a contract."""
-        head = self._extract.head(item)
-        params = _parameters(head, name)
+        head, called = self._extract.head(item), c_name(name)
+        params = _parameters(head, called)
         number = self._words.contracts.setdefault(name, len(self._words.contracts))
         words = ", ".join(f"CROSS_WORD({p})" for p in params)
         ask = f"cross_request({number}, {len(params)}, cross_args)"
         lines = [f"const cross_word cross_args[] = {{ {words or 0} }};"]
-        if _is_void(head, name):
+        if _is_void(head, called):
             lines.append(f"{ask};")
         else:
-            lines.append(f"return (__typeof__({name}({', '.join(params)}))){ask};")
+            lines.append(f"return (__typeof__({called}({', '.join(params)}))){ask};")
         self._define(head, lines, item.file)
+
+    def _implicit(self) -> None:
+        """What asks the script in place of contracts that none of the files declares."""
+        for name, item in self._reached.items():
+            if item is not None or name not in self._contracts or "." in name:
+                continue
+            kinds = [arg.type for arg in self._calls[name].args]
+            params = [f"p{i}" for i in range(len(kinds))]
+            typed = ", ".join(f"{_type(k)} {p}" for k, p in zip(kinds, params, strict=True))
+            number = self._words.contracts.setdefault(name, len(self._words.contracts))
+            words = ", ".join(f"CROSS_WORD({p})" for p in params)
+            self._extract.lines += [
+                f"static int {c_name(name)}({typed or 'void'})",
+                "{",
+                f"\tconst cross_word cross_args[] = {{ {words or 0} }};",
+                f"\treturn cross_request({number}, {len(params)}, cross_args);",
+                "}",
+            ]
 
     def _stub(self, name: str, item: Item) -> None:
         number = self._outside(name)
@@ -217,6 +288,11 @@ class Unit:
         out += ["};", "static const struct { void *at; cross_word size; } cross_objects[] = {"]
         out += [f"\t{{ (void *)&{name}, {size} }}," for name, size in self._objects.items()]
         out += ["\t{ 0, 0 }", "};", "static void cross_setup(void)", "{"]
+        for name in self._reached:
+            table, dot, member = name.partition(".")
+            if dot and not whole(name)[1] and name in self._contracts:
+                # A member that the table does not set, and that a contract stands for.
+                out.append(f"\t*(void **)&{table}.{member} = {c_name(name)};")
         for name, variable in self._tables.items():
             out.append(f"\t__builtin_memcpy((void *)&{name}, &{variable}, sizeof({name}));")
         out += ["}", "static cross_word cross_call(cross_word function, const cross_word *args)"]
@@ -232,7 +308,8 @@ class Unit:
             for i, p in enumerate(body.parameters)
         )
         call = f"{c_name(name)}({args})"
-        if _is_void(self._extract.head(item), name.partition("@")[0]):
+        plain = c_name(name) if whole(name)[1] else name.partition("@")[0]
+        if _is_void(self._extract.head(item), plain):
             return f"\tcase {number}: {call}; return 0;"
         return (
             f"\tcase {number}: {{ __typeof__({call}) result = {call}; return CROSS_WORD(result); }}"
@@ -265,7 +342,7 @@ class Unit:
             if base is None:
                 raise InternalError(f"no object for {path}")
             return base + (f".{rest}" if rest and rest[0] not in ".[" else rest)
-        return c_name(path)
+        return path.replace("@", c_name("@"))
 
     def _bits(self, path: str) -> list[tuple[str, int, int]]:
         """The bit-fields of a cell that is a run of them."""
@@ -290,6 +367,13 @@ def _nodes(node: Any) -> Iterator[Any]:
     elif isinstance(node, tuple | list):
         for part in node:
             yield from _nodes(part)
+
+
+def _type(kind: Type) -> str:
+    """A type in C for what a call without a prototype passes."""
+    if not isinstance(kind, Int):
+        return "const void *"
+    return f"{'' if kind.signed else 'unsigned '}{'int' if kind.width <= 32 else 'long'}"
 
 
 def _is_void(head: list[Token], name: str) -> bool:

@@ -7,6 +7,8 @@ between them without a change.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from verify.ir.nodes import Const
 from verify.ir.types import BOOL, S8, S16, S32, S64, U8, U16, U32, U64, VOID, Int, Type
 from verify.source.preprocess import character, integer
@@ -37,6 +39,15 @@ NAMED: dict[str, Type] = {
     "uint64_t": U64,
     "__int128": Int(128, True),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A function's type."""
+
+    result: Type
+    parameters: tuple[Type, ...]
+    variadic: bool
 
 
 def spelled(words: list[str]) -> Int | None:

@@ -10,10 +10,9 @@ from verify.ir.nodes import Const, Expr, Function, Global, Loc
 from verify.ir.types import S32, S64, U32, U64, Array, Int, Pointer, Record, Type, Void
 from verify.source.build import Unsupported
 from verify.source.c_lex import Token, closing, lex, split
-from verify.source.c_type import NAMED, fits, literal
+from verify.source.c_type import NAMED, Signature, fits, literal
 from verify.source.clean import cleaned
 from verify.source.declare import is_variadic, parameters_of
-from verify.source.file_scope import Signature
 from verify.source.index import PRELUDE, Index, is_extern, is_static
 from verify.source.layout import Layout
 from verify.source.source_file import Item
