@@ -224,7 +224,8 @@ def test_without_gcc_one_line_says_so(
 
 @needs_gcc
 def test_a_tree_that_gcc_does_not_compile_is_bad_input(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Unit, "text", lambda self: "int f(void) { return 1 +; }\n")
+    text = Unit.text
+    monkeypatch.setattr(Unit, "text", lambda self: text(self) + "int f(void) { return 1 +; }\n")
     with pytest.raises(BadInput, match="gcc cannot compile.*expected expression"):
         compare()
 
@@ -266,6 +267,15 @@ def test_a_program_prints_what_happens_and_the_violation(tmp_path: Path) -> None
     assert "found | BIT ( a >> 26 )" in text
     ended = _run(tmp_path / "wrong.c", text.replace("found | BIT ( a >> 26 )", "found"))
     assert (ended.stdout, ended.returncode) == ("the compiled C does not follow the trace\n", 2)
+
+
+def test_a_program_does_not_go_into_the_tree(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    for path, found in ((tmp_path / "v.c", "inside the kernel tree"), (tmp_path, "inside")):
+        assert main(["check", "--kernel", str(tmp_path), "--emit-c", str(path)]) == 3
+        assert f"--emit-c {path}: {found}" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 @needs_gcc

@@ -2,7 +2,8 @@
 
 A patch is not trusted. Its text is compiled only when nothing in it could act while it is compiled
 or loaded (`refuse`), and what is compiled runs without any system call but read, write and exit
-(`pipe.c`), with bounds on time and memory.
+(`pipe.c`), with bounds on time and memory. It can still lie about what it did: a comparison finds
+mistakes of this tool, not tricks of a patch.
 """
 
 from __future__ import annotations
