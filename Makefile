@@ -1,7 +1,7 @@
 # Needs python3.11 (or a later python3), make and a package index.
 
 .DEFAULT_GOAL := verify
-.PHONY: setup verify test test-all cases kernels schemas browser lint bench clean
+.PHONY: setup verify test test-all cases crosscheck kernels schemas browser lint bench clean
 
 BIN := .venv/bin
 STAMP := .venv/.stamp
@@ -31,6 +31,9 @@ test-all: kernels schemas
 
 cases: kernels
 	$(BIN)/pytest -q -n auto -m verdicts
+
+crosscheck: kernels
+	@$(BIN)/python -m tests.crosscheck_full
 
 kernels: setup
 	@$(BIN)/python -m tests.kernels.fetch || \

@@ -81,10 +81,10 @@ def left_over(prefixes: tuple[str, ...], equal: frozenset[str]) -> Pairing:
 
 
 @cache
-def guest_secret(prefixes: tuple[str, ...]) -> Pairing:
-    """All that the guest and its software state hold is secret; hardware, and what the host does
-    or is counted of it, is not."""
-    cells = tuple(STATE + p for p in prefixes)
+def guest_secret(prefixes: tuple[str, ...], shared: tuple[str, ...]) -> Pairing:
+    """All that the guest and its software state hold is secret; hardware, kernel objects that are
+    `shared`, and what the host does or is counted of it, are not."""
+    cells = tuple(STATE + p for p in (*prefixes, *shared))
 
     def secret(name: str) -> bool:
         base = _base(name)
@@ -95,6 +95,10 @@ def guest_secret(prefixes: tuple[str, ...]) -> Pairing:
         return not _counted(base)
 
     return Pairing("nobody else may see the guest's values", secret, lasting=prefixes)
+
+
+def _guest(switch: Switch) -> Pairing:
+    return guest_secret(switch.target.host_visible, switch.target.transient)
 
 
 def _second(terms: list[Term], pair: Pairing) -> list[Term]:
@@ -162,7 +166,7 @@ def _reads(switch: Switch, pair: Pairing, text: str) -> list[Violation]:
 def left(switch: Switch, agree: Agree) -> list[Violation]:
     """What of the hardware differs after put between two runs of different guests."""
     last = next(reversed(switch.points))
-    pair = agree(guest_secret(switch.target.host_visible), last)
+    pair = agree(_guest(switch), last)
     end = switch.points[last].cells
     names = sorted(c for c in end if c.startswith(switch.target.host_visible))
     values = [end[c] for c in names]
@@ -194,7 +198,7 @@ def _seen(
 def _unlike(switch: Switch, agree: Agree) -> Pairing:
     """The next vCPU's runs differ in what this vCPU may have left in hardware."""
     prefixes = switch.target.host_visible
-    pair = replace(guest_secret(prefixes), lasting=())
+    pair = replace(_guest(switch), lasting=())
     known = agree(pair, READ)
     hardware = (c for c in switch.initial if c.startswith(prefixes))
     return left_over(prefixes, frozenset(c for c in hardware if not known.secret(STATE + c)))
@@ -220,7 +224,7 @@ def properties(switch: Switch) -> list[Property]:
     prefixes, entry = switch.target.host_visible, switch.entries[0]
     premise = (entry, switch.target.entered(switch.points[entry].cells))
     runs = "the guest is entered"
-    guest, host = guest_secret(prefixes), host_secret(prefixes)
+    guest, host = _guest(switch), host_secret(prefixes)
     return [
         Property(
             "leak.guest-host",

@@ -395,6 +395,12 @@ WAY = Local("w", PointerType(U16))
         value(member(Deref(MAYBE_NULL, BOX), "size")),
         Binary("/", u32(7), noise(), U32),
         Binary("%", Const(-7, S32), Cast(noise(), S32), S32),
+        Binary(
+            "/",
+            Const(-(2**31), S32),
+            Cast(Binary("|", noise(), u32(0xFFFFFFFE), U32), S32),
+            S32,
+        ),
         Binary("<<", u32(1), Binary("&", noise(), u32(32), U32), U32),
         Binary(">>", Const(1, U64), Cast(Binary("&", noise(), u32(255), U32), S8), U64),
         value(Index(SLOTS, noise(), U16)),

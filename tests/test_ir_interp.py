@@ -264,6 +264,8 @@ def test_the_right_operand_is_evaluated_only_when_needed(op: str, left: int, exp
     [
         (Binary("/", u32(1), u32(0), U32), "division by zero"),
         (Binary("%", Const(1, S32), Const(0, S32), S32), "division by zero"),
+        (Binary("/", Const(-(2**31), S32), Const(-1, S32), S32), "division overflows"),
+        (Binary("%", Const(-(2**31), S32), Const(-1, S32), S32), "division overflows"),
         (Binary("<<", u32(1), u32(32), U32), "shift count"),
         (Binary(">>", Const(1, U64), Const(-1, S32), U64), "shift count"),
         (Call("nowhere", (), U32, L), "neither a contract nor a body"),

@@ -18,7 +18,7 @@ from verify.ir.interp import Interpreter, Stuck
 from verify.ir.machine import Machine
 from verify.ir.nodes import Call, Const, Function, Loc, Unmodelled
 from verify.ir.pretty import function_text
-from verify.ir.types import BOOL, S32, U8, U16, U32, U64, VOID, Array, Int, Pointer, Record
+from verify.ir.types import BOOL, S8, S32, U8, U16, U32, U64, VOID, Array, Int, Pointer, Record
 from verify.source.c_lex import lex
 from verify.source.program import CProgram
 
@@ -105,6 +105,10 @@ def test_conversions_are_explicit() -> None:
         ("sizeof(int) * 2", U64, 8),
         ("(u8)300", U8, 44),
         ("1 ? 2 : 3u", U32, 2),
+        # The kernel is built with -funsigned-char.
+        ("(char)-1", U8, 255),
+        ("(signed char)-1", S8, -1),
+        ("'\\xff'", S32, 255),
     ],
 )
 def test_constants_have_cs_types(text: str, kind: Int, value: int) -> None:
@@ -923,6 +927,16 @@ def test_types_by_name() -> None:
     assert found.type_of("_Bool") == BOOL
     assert found.type_of("fn_t") == Pointer(VOID)
     assert found.type_of("four_t") == Array(U32, 4)
+
+
+def test_arguments_are_converted_to_the_type_of_a_missing_member() -> None:
+    text = """
+    struct ops { void (*notify)(u8 how, s64 by); };
+    static struct ops vendor = { };
+    static struct ops table;
+    void f(u32 a) { table.notify(a, a); }
+    """
+    assert body(text, tables={"table": "vendor"}) == "vendor.notify((u8)a, (s64)a);"
 
 
 def test_what_is_not_there() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import models.reference
 import models.targets
 from proofs import catalogue
-from verify import cache, replaced, unapplied
+from verify import cache, output, replaced, unapplied
 from verify.encode.switch import Switch, build
 from verify.errors import BadInput, InternalError
 from verify.explain import tell
@@ -56,7 +56,9 @@ def check_tree(tree: Tree, patches: Sequence[PatchReport], request: Request) -> 
     """Check a tree to which `patches` have been applied. BadInput as for `run`."""
     began = time.monotonic()
     target = find_target(request.target)
-    key = _key(tree, patches, target, request) if request.cache else ""
+    # An earlier report has no run to make a program of.
+    cached = request.cache and request.emit_c is None
+    key = _key(tree, patches, target, request) if cached else ""
     known = _known(key) if key else None
     if known is not None:
         return replace(known, seconds=time.monotonic() - began)
@@ -104,7 +106,10 @@ def _check(
             Result(p.name, p.family, UNKNOWN, reason, statement=p.statement) for p in properties
         ]
     else:
-        results = _judged(works, solve, program, tree)
+        judged = _judged(works, solve, program, tree)
+        results = [item.result for item in judged]
+        if request.emit_c is not None:
+            _emit_c(request.emit_c, judged, program, tree, request.defines)
     return Report(
         input=Input(
             kernel=str(request.kernel) if request.kernel else None,
@@ -159,19 +164,31 @@ def _switch(target: Target, program: Program, request: Request) -> Switch:
     return build(target, program, watch, cells, request.config, request.hardware)
 
 
-def _judged(works: Sequence[_Work], solve: Solve, program: Program, tree: Tree) -> list[Result]:
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A result with what it stands on; no judgement where another one's is enough."""
+
+    result: Result
+    switch: Switch
+    judgement: Judgement | None = None
+
+
+def _judged(works: Sequence[_Work], solve: Solve, program: Program, tree: Tree) -> list[_Judged]:
     """What holds whenever interrupts hit holds when none does, so that is asked first."""
-    results: dict[str, Result] = {}
+    found: dict[str, _Judged] = {}
     for work in reversed(works):
-        proved = {name for name, result in results.items() if result.verdict == PROVED}
-        left = [prop for prop in work.properties if NMI + prop.name not in proved]
+        left = []
         for prop in work.properties:
-            if NMI + prop.name in proved:
-                found = results[NMI + prop.name]
-                results[prop.name] = replace(found, property=prop.name, statement=prop.statement)
+            interrupted = found.get(NMI + prop.name)
+            if interrupted is not None and interrupted.result.verdict == PROVED:
+                result = replace(interrupted.result, property=prop.name, statement=prop.statement)
+                found[prop.name] = _Judged(result, work.switch)
+            else:
+                left.append(prop)
         for judgement in Judge(work.switch, solve).judge(left) if left else ():
-            results[judgement.prop.name] = _result(judgement, work.switch, program, tree)
-    return [results[prop.name] for work in works for prop in work.properties]
+            result = _result(judgement, work.switch, program, tree)
+            found[judgement.prop.name] = _Judged(result, work.switch, judgement)
+    return [found[prop.name] for work in works for prop in work.properties]
 
 
 def _solver(request: Request) -> Solve:
@@ -227,6 +244,14 @@ def listing(request: Request, what: str) -> list[tuple[str, str]]:
     return [(p.name, p.statement) for work in works for p in work.properties]
 
 
+def load(request: Request) -> tuple[Tree, list[PatchReport], Target, CProgram]:
+    """The tree that a request names, with its patches, and the target's program of it. BadInput
+    as for `run`."""
+    target = find_target(request.target)
+    tree, patches = _patched(open_tree(_root(request), target.required), request.patches)
+    return tree, patches, target, _program(tree, target, request.defines)
+
+
 def find_target(name: str) -> Target:
     """The target of this name; BadInput lists the known ones."""
     require_known("--target", name, models.targets.names())
@@ -240,7 +265,7 @@ def _patched(tree: Tree, sources: Sequence[str]) -> tuple[Tree, list[PatchReport
     return apply(tree, [parse_patch(m) for m in order_series(messages)])
 
 
-def _program(tree: Tree, target: Target, defines: Mapping[str, str]) -> Program:
+def _program(tree: Tree, target: Target, defines: Mapping[str, str]) -> CProgram:
     if defines:
         plain = CProgram(tree, target.dialect({}))
         for name in defines:
@@ -283,6 +308,29 @@ def _result(judgement: Judgement, switch: Switch, program: Program, tree: Tree) 
         trace=trace,
         statement=prop.statement,
     )
+
+
+def _emit_c(
+    path: Path,
+    judged: Sequence[_Judged],
+    program: CProgram,
+    tree: Tree,
+    defines: Mapping[str, str],
+) -> None:
+    """Write the first counterexample as a C program; nothing when there is none."""
+    from verify.crosscheck.emit import emit
+
+    for item in judged:
+        judgement = item.judgement
+        if item.result.trace is None or judgement is None or judgement.scenario is None:
+            continue
+        target, scenario, model = item.switch.target, judgement.scenario, judgement.model
+        watch, cells = catalogue.observers(target, program), catalogue.monitors(target, program)
+        shown = replay(target, program, scenario, model, watch, cells)
+        name = f"{tree.root} ({tree.version})"
+        text = emit(target, program, defines, scenario, model, cells, shown, item.result, name)
+        output.write(path, text, "--emit-c")
+        return
 
 
 def _not_understood(works: Sequence[_Work]) -> tuple[NotUnderstood, ...]:

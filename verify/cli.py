@@ -133,7 +133,7 @@ def _at_least_one(context: click.Context, option: click.Parameter, value: int | 
     if value is None:
         return len(os.sched_getaffinity(0))
     if value < 1:
-        raise BadInput(f"--jobs {value}: give 1 or more")
+        raise BadInput(f"{option.opts[0]} {value}: give 1 or more")
     return value
 
 
@@ -146,17 +146,26 @@ _kernel = click.option(
 _target = click.option(
     "--target", metavar="NAME", default=DEFAULT_TARGET, show_default=True, help="Switch to check."
 )
-
-
-@cli.command(short_help="Prove or refute the properties of a switch.")
-@_kernel
-@click.option(
+_patch = click.option(
     "--patch",
     "patches",
     metavar="FILE",
     multiple=True,
     help="Diff, mbox, mail or list reply to apply first; - is standard input. Repeatable.",
 )
+_define = click.option(
+    "--define",
+    "defines",
+    metavar="NAME=VALUE",
+    multiple=True,
+    callback=_pairs,
+    help="Override a constant (macro) of the tree. Repeatable.",
+)
+
+
+@cli.command(short_help="Prove or refute the properties of a switch.")
+@_kernel
+@_patch
 @_target
 @click.option(
     "--property",
@@ -165,14 +174,7 @@ _target = click.option(
     multiple=True,
     help="Check only these, such as 'restore.*'. Repeatable.",
 )
-@click.option(
-    "--define",
-    "defines",
-    metavar="NAME=VALUE",
-    multiple=True,
-    callback=_pairs,
-    help="Override a constant (macro) of the tree. Repeatable.",
-)
+@_define
 @click.option(
     "--config",
     metavar="NAME=VALUE",
@@ -225,6 +227,12 @@ _target = click.option(
     type=click.Path(path_type=Path),
     help="Put a proof there that other solvers can check (see recheck).",
 )
+@click.option(
+    "--emit-c",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write the first counterexample there as a C program that gcc compiles.",
+)
 def check(
     kernel: Path | None,
     patches: tuple[str, ...],
@@ -240,6 +248,7 @@ def check(
     jobs: int,
     no_cache: bool,
     certificates: Path | None,
+    emit_c: Path | None,
 ) -> int:
     """Prove or refute the properties of a switch, for any number of switches.
 
@@ -257,8 +266,10 @@ def check(
 
     if output is not None:
         refuse(output, kernel)
-        if output.exists() and any(p != "-" and _same_file(output, p) for p in patches):
-            raise BadInput(f"--output {output}: is also a --patch; choose another file")
+        _no_patch("--output", output, patches)
+    if emit_c is not None:
+        refuse(emit_c, kernel, "--emit-c")
+        _no_patch("--emit-c", emit_c, patches)
     request = Request(
         kernel=kernel,
         patches=patches,
@@ -272,10 +283,13 @@ def check(
         jobs=jobs,
         cache=not no_cache,
         certificates=certificates,
+        emit_c=emit_c,
     )
     from verify.check import run
 
     report = run(request)
+    if emit_c is not None and all(result.trace is None for result in report.results):
+        print(f"msrproof: --emit-c {emit_c}: nothing is refuted, so not written", file=sys.stderr)
     status = report.exit_status
     terminal = output is None and sys.stdout.isatty()
     width = shutil.get_terminal_size((80, 24)).columns if terminal else 80
@@ -285,6 +299,12 @@ def check(
     else:
         _print(text)
     return status
+
+
+def _no_patch(option: str, path: Path, patches: Sequence[str]) -> None:
+    """BadInput for a file that would be overwritten before or after it is read."""
+    if path.exists() and any(p != "-" and _same_file(path, p) for p in patches):
+        raise BadInput(f"{option} {path}: is also a --patch; choose another file")
 
 
 def _same_file(output: Path, patch: str) -> bool:
@@ -331,6 +351,63 @@ def list_(kind: str, target: str, kernel: Path | None) -> int:
     lines = [f"{clean(name):<{width}}  {clean(text)}".rstrip() for name, text in entries]
     _print("".join(f"{line}\n" for line in lines))
     return 0
+
+
+@cli.command(short_help="Run the tree's C beside the interpreter.")
+@_kernel
+@_patch
+@_target
+@_define
+@click.option(
+    "--runs",
+    metavar="N",
+    type=int,
+    default=2000,
+    show_default=True,
+    callback=_at_least_one,
+    help="Runs to compare.",
+)
+@click.option(
+    "--seed",
+    metavar="N",
+    type=int,
+    default=0,
+    show_default=True,
+    help="Another number gives other runs.",
+)
+def crosscheck(
+    kernel: Path | None,
+    patches: tuple[str, ...],
+    target: str,
+    defines: dict[str, str],
+    runs: int,
+    seed: int,
+) -> int:
+    """Compare what proofs are made of with the tree's own C, compiled by gcc.
+
+    The functions that the target reaches run in the interpreter, on random and boundary states of
+    the hardware model, and then as gcc compiles them: both must access the same registers in the
+    same order with the same values, and leave the same state. The first difference is made as
+    small as can be and printed, with exit status 1.
+
+    The compiled C runs in a process that may only read and write what it is given (seccomp), with
+    bounds on time and memory, and text with inline assembly or attributes that act on their own
+    is refused: still, this runs code of the tree and of the patch, so it is never a part of check.
+    """
+    from verify.check import load
+    from verify.crosscheck.compare import crosscheck as run
+    from verify.crosscheck.text import render
+
+    if patches.count("-") > 1:
+        raise BadInput("--patch -: standard input can be read only once")
+    request = Request(kernel=kernel, patches=patches, target=target, defines=defines)
+    _, reports, found, program = load(request)
+    for report in reports:
+        for hunk in report.failed:
+            raise BadInput(f"{hunk.file}:{hunk.line}: this hunk does not apply: {hunk.reason}")
+    outcome = run(found, program, found.dialect(defines), runs, seed)
+    _print(render(outcome))
+    return 0 if outcome.found is None else 1
 
 
 @cli.command(short_help="Check proofs with another solver.")

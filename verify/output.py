@@ -1,4 +1,4 @@
-"""The file of --output: never half written, never in the tree that is checked."""
+"""Files that the user asks for: never half written, never in the tree that is checked."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 from verify.errors import BadInput
 
 
-def refuse(path: Path, kernel: Path | None) -> None:
-    """BadInput when the report cannot go to `path`. Call it before the work, not after.
+def refuse(path: Path, kernel: Path | None, option: str = "--output") -> None:
+    """BadInput when what `option` asks for cannot go to `path`. Call it before the work, not after.
 
     It must not lie in the kernel tree, what is there already must be a plain file, and its folder
     must exist and be writable.
     """
-    where = f"--output {path}"
+    where = f"{option} {path}"
     try:
         real = path.resolve()
         if kernel is not None and real.is_relative_to(kernel.resolve()):
@@ -32,7 +32,7 @@ def refuse(path: Path, kernel: Path | None) -> None:
         raise BadInput(f"{where}: cannot be written: {_why(error)}") from None
 
 
-def write(path: Path, text: str) -> None:
+def write(path: Path, text: str, option: str = "--output") -> None:
     """Put `text` (as UTF-8) into the file at once: readers see the old file or all of the new.
 
     BadInput when it cannot be written; the old file is then as it was.
@@ -49,7 +49,7 @@ def write(path: Path, text: str) -> None:
         os.replace(temporary, real)
         temporary = None
     except OSError as error:
-        raise BadInput(f"--output {path}: cannot be written: {_why(error)}") from None
+        raise BadInput(f"{option} {path}: cannot be written: {_why(error)}") from None
     finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)

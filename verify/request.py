@@ -19,7 +19,8 @@ class Request:
     """One run. `kernel`: None means the embedded reference tree. `patches`: file names, "-" is
     standard input. `properties`: shell patterns, none means all. `defines`: C text by macro name.
     `timeout`: seconds for one question to a solver. `jobs`: solver processes at a time.
-    `certificates`: the folder that gets the proofs.
+    `certificates`: the folder that gets the proofs. `emit_c`: the file that gets the first
+    counterexample as a C program.
     """
 
     kernel: Path | None = None
@@ -34,6 +35,7 @@ class Request:
     jobs: int = 1
     cache: bool = True
     certificates: Path | None = None
+    emit_c: Path | None = None
 
 
 def require_known(what: str, name: str, known: Iterable[str]) -> None:

@@ -212,6 +212,10 @@ class Expressions(ABC):
                 return left ^ right
             case "/" | "%":
                 self._fault(negate(right.nonzero()), None, "division by zero")
+                if signed:
+                    # The processor faults, whatever the compiler takes for defined.
+                    overflows = left.eq(1 << (left.width - 1)) & right.eq((1 << right.width) - 1)
+                    self._fault(overflows, None, "division overflows")
                 if expr.op == "/":
                     return left.sdiv(right) if signed else left.udiv(right)
                 return left.srem(right) if signed else left.urem(right)

@@ -23,8 +23,9 @@ from verify.target import Target
 class Replay:
     """What a concrete run showed. `reproduced` is None when the run met code that is not modelled
     (`reason` says where); `settings` are the configuration values of the last vCPU; `end` is the
-    phase after which the violation shows. `private`: with two runs, the indices of the steps that
-    bring a value about which the other run does not have."""
+    phase after which the violation shows. `second`: what is shown is the second of two runs.
+    `private`: with two runs, the indices of the steps that bring a value about which the other run
+    does not have."""
 
     reproduced: bool | None
     reason: str
@@ -34,6 +35,7 @@ class Replay:
     settings: dict[str, int]
     end: str
     private: frozenset[int] = frozenset()
+    second: bool = False
 
 
 @dataclass(slots=True)
@@ -69,6 +71,8 @@ class _Inputs:
 
 
 Observer = Callable[..., None]
+Make = Callable[..., Interpreter]
+"""Makes a machine as `Interpreter` does, from the same arguments by position."""
 
 
 def replay(
@@ -82,6 +86,7 @@ def replay(
     """Run the scenario (twice for a two-run property) and look for its violation."""
     violation = scenario.violation
     private: frozenset[int] = frozenset()
+    swapped = False
     try:
         first = _run(target, program, scenario, model, observers, monitors, False)
         if violation.pair is None:
@@ -92,7 +97,7 @@ def replay(
             if _tells(second, first, violation.register) > _tells(
                 first, second, violation.register
             ):
-                first, second = second, first
+                first, second, swapped = second, first, True
             private = _private(first.steps, second.steps)
             expected = second.observed
             broken = first.relevant and second.relevant and first.observed != expected
@@ -100,7 +105,20 @@ def replay(
         return Replay(None, str(stuck), (), 0, 0, {}, "")
     steps, values = tuple(first.steps), (first.observed, expected)
     end = _label("B", scenario, violation.phase)
-    return Replay(broken, "", steps, *values, first.settings, end, private)
+    return Replay(broken, "", steps, *values, first.settings, end, private, swapped)
+
+
+def again(
+    target: Target,
+    program: Program,
+    scenario: Scenario,
+    model: Mapping[str, int],
+    monitors: Mapping[str, int],
+    second: bool,
+    make: Make,
+) -> None:
+    """Make one run of a scenario on other machines, such as ones that record it."""
+    _run(target, program, scenario, model, (), monitors, second, make)
 
 
 def _private(steps: Sequence[Step], others: Sequence[Step]) -> frozenset[int]:
@@ -127,6 +145,7 @@ def _run(
     observers: Sequence[Observer],
     monitors: Mapping[str, int],
     second: bool,
+    make: Make = Interpreter,
 ) -> _Outcome:
     inputs = _Inputs(model, second)
     accesses = {a.name: a for a in target.accesses(program)}
@@ -139,7 +158,7 @@ def _run(
     last = scenario.steps[-1]
     for step in scenario.steps:
         if step.kind == "setup":
-            previous, machine = machine, _machine(target, program, inputs, monitors)
+            previous, machine = machine, _machine(target, program, inputs, monitors, make)
             inputs.vcpu = step.mark
             vcpu = "B" if previous is not None else "A"
             machine.begin_phase("setup")
@@ -194,12 +213,10 @@ def _read_phase(target: Target, program: Program, violation: Violation) -> str:
 
 
 def _machine(
-    target: Target, program: Program, inputs: _Inputs, monitors: Mapping[str, int]
+    target: Target, program: Program, inputs: _Inputs, monitors: Mapping[str, int], make: Make
 ) -> Interpreter:
     cells = {**target.cells(program), **monitors}
-    return Interpreter(
-        program, target.contracts(program), target.objects, inputs=inputs, cells=cells
-    )
+    return make(program, target.contracts(program), target.objects, inputs, cells)
 
 
 def _labelled(machine: Interpreter, vcpu: str, scenario: Scenario) -> list[Step]:

@@ -389,6 +389,8 @@ class Evaluator:
             case "/" | "%":
                 if not right.value:
                     raise self.stuck("division by zero")
+                if signed and left.value == 1 << (left.width - 1) and right.signed == -1:
+                    raise self.stuck("division overflows")
                 if expr.op == "/":
                     return left.sdiv(right) if signed else left.udiv(right)
                 return left.srem(right) if signed else left.urem(right)

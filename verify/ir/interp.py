@@ -18,7 +18,7 @@ from verify.ir.machine import Machine
 from verify.ir.memory import Address, Cells, Inputs, Memory
 from verify.ir.nodes import Loc
 from verify.ir.program import Program
-from verify.ir.types import Int, Pointer
+from verify.ir.types import Int, Pointer, Type
 from verify.ir.word import Word
 
 __all__ = ["Inputs", "Interpreter", "NotUnderstood", "Observer", "Step", "Stuck"]
@@ -60,8 +60,9 @@ class Interpreter:
     """`verify.ir.machine.Machine` on `Word`s.
 
     `objects` gives kernel objects that exist from the start, as root name -> C type; `cells` the
-    models' own cells, as path -> width. Effects under a `when` that does not hold are dropped;
-    `call` gives zero or None there and `read` zero where it could not load.
+    models' own cells, as path -> width; interpreters of one program may share `types`. Effects
+    under a `when` that does not hold are dropped; `call` gives zero or None there and `read` zero
+    where it could not load.
     """
 
     def __init__(
@@ -71,13 +72,14 @@ class Interpreter:
         objects: Mapping[str, str],
         inputs: Inputs = lambda name, width: 0,
         cells: Mapping[str, int] | None = None,
+        types: dict[str, Type | None] | None = None,
     ) -> None:
         self.trace: list[Step] = []
         self.observers: list[Observer] = []
         self.not_understood_places: list[NotUnderstood] = []
         self._program = program
         self._inputs = inputs
-        self._memory = Memory(program, objects, cells or {}, inputs)
+        self._memory = Memory(program, objects, cells or {}, inputs, types)
         self._names = Names()
         self._phase = ""
         self._live = True
@@ -99,6 +101,11 @@ class Interpreter:
     def cells(self) -> Cells:
         """What the cells outside of functions hold, by path; only those that were ever used."""
         return self._memory.cells
+
+    @property
+    def initial(self) -> Cells:
+        """What cells outside of functions held that were read before they were ever assigned."""
+        return self._memory.initial
 
     @property
     def current_loc(self) -> Loc | None:

@@ -68,7 +68,8 @@ class Scope:
 
 
 class Memory:
-    """All cells. `objects`: root name -> C type; `cells`: path -> width of the models' cells."""
+    """All cells. `objects`: root name -> C type; `cells`: path -> width of the models' cells.
+    `types`: the types that are known by path; memories of one program may share them."""
 
     def __init__(
         self,
@@ -76,13 +77,16 @@ class Memory:
         objects: Mapping[str, str],
         cells: Mapping[str, int],
         inputs: Inputs,
+        types: dict[str, Type | None] | None = None,
     ) -> None:
         self.cells: Cells = {}
+        # What cells held that were read before they were ever assigned.
+        self.initial: Cells = {}
         self._program = program
         self._objects = objects
         self._widths = cells
         self._inputs = inputs
-        self._types: dict[str, Type | None] = {}
+        self._types: dict[str, Type | None] = {} if types is None else types
         self._scopes: dict[str, Scope] = {}
         self._scopes_made = 0
 
@@ -181,9 +185,12 @@ class Memory:
         """What a cell holds, `_UNSET` included."""
         path = self.scalar(path)
         self._check(path)
-        cells = self._scope(path).cells if path.startswith("%") else self.cells
+        local = path.startswith("%")
+        cells = self._scope(path).cells if local else self.cells
         if path not in cells:
             cells[path] = self._initial(path, kind)
+            if not local:
+                self.initial[path] = cells[path]
         value = cells[path]
         if isinstance(kind, Pointer) == isinstance(value, Word):
             raise Fault(f"{path} is read as something else than it is")

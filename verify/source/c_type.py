@@ -1,10 +1,13 @@
 """C's integer types: spelling, literals, promotion and the usual arithmetic conversions.
 
-The sizes are those of gcc on x86-64. `long` and `long long` are one type here: they have the same
-values, and C converts between them without a change.
+The sizes are those of gcc on x86-64, and `char` is unsigned: the kernel is built with
+-funsigned-char. `long` and `long long` are one type here: they have the same values, and C converts
+between them without a change.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from verify.ir.nodes import Const
 from verify.ir.types import BOOL, S8, S16, S32, S64, U8, U16, U32, U64, VOID, Int, Type
@@ -15,7 +18,7 @@ NAMED: dict[str, Type] = {
     "void": VOID,
     "_Bool": BOOL,
     "bool": BOOL,
-    "char": S8,
+    "char": U8,
     "short": S16,
     "int": S32,
     "long": S64,
@@ -38,9 +41,19 @@ NAMED: dict[str, Type] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A function's type."""
+
+    result: Type
+    parameters: tuple[Type, ...]
+    variadic: bool
+
+
 def spelled(words: list[str]) -> Int | None:
     """The type of a list of integer keywords in any order, None when it is none."""
-    signed = "unsigned" not in words
+    plain = words == ["char"]
+    signed = "unsigned" not in words and not plain
     longs = words.count("long")
     rest = [word for word in words if word not in ("unsigned", "signed", "__signed__", "long")]
     if rest == ["char"]:

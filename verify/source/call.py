@@ -22,6 +22,7 @@ from verify.ir.nodes import (
 from verify.ir.types import S32, S64, VOID, Array, Int, Pointer, Record, Type
 from verify.source import build
 from verify.source.build import ONE, ZERO, Unsupported, convert
+from verify.source.c_type import Signature
 from verify.source.operand import Operands
 from verify.source.order import check_order
 from verify.source.place import Place, bare
@@ -63,12 +64,12 @@ class Calls(Operands):
         place = self.place(callee)
         assert isinstance(place, Field) and isinstance(place.base.type, Record)
         layout = self.unit.layout(place.base.type.tag)
-        result = layout.results.get(place.name) if layout else None
-        if result is None:
+        function = layout.functions.get(place.name) if layout else None
+        signature = function() if function else None
+        if signature is None:
             raise Unsupported("a call of a function that the table does not have")
         name = f"{self.unit.table(place.base.type.tag)}.{place.name}"
-        args = tuple(_default(self.value(argument)) for argument in nodes)
-        return Call(name, args, result(), self.line(node))
+        return self._converted(name, self._arguments(nodes), signature, node)
 
     def _direct(self, name: str, nodes: list[Node], node: Node) -> Expr:
         return self.call_to(self.unit.function_name(name, self.file), nodes, node)
@@ -76,6 +77,17 @@ class Calls(Operands):
     def call_to(self, name: str, nodes: list[Node], node: Node) -> Expr:
         if name.startswith("__builtin_") and self.unit.signature(name) is None:
             raise Unsupported(name)
+        args = self._arguments(nodes)
+        signature = self.unit.signature(name)
+        if signature is None:
+            self.unit.note_implicit(name)
+            if node != self.loose:
+                raise Unsupported(f"{name} has no prototype")
+            return Call(name, tuple(map(_default, args)), S32, self.line(node))
+        return self._converted(name, args, signature, node)
+
+    def _arguments(self, nodes: list[Node]) -> list[Expr]:
+        """The values of arguments, whose order must not matter."""
         start = len(self.written)
         args: list[Expr] = []
         ends: list[int] = []
@@ -88,12 +100,10 @@ class Calls(Operands):
                 for other in args[:i] + args[i + 1 :]:
                     check_order(self.written[low:high], args[i], [], other)
                 low = high
-        signature = self.unit.signature(name)
-        if signature is None:
-            self.unit.note_implicit(name)
-            if node != self.loose:
-                raise Unsupported(f"{name} has no prototype")
-            return Call(name, tuple(map(_default, args)), S32, self.line(node))
+        return args
+
+    def _converted(self, name: str, args: list[Expr], signature: Signature, node: Node) -> Expr:
+        """A call with its arguments as the function's type wants them."""
         count = len(signature.parameters)
         if len(args) < count or (len(args) > count and not signature.variadic):
             raise Unsupported(f"{name} is called with {len(args)} arguments")

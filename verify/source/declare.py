@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Protocol
 
 from tree_sitter import Node
@@ -10,7 +11,7 @@ from tree_sitter import Node
 from verify.ir.types import VOID, Array, Pointer, Record, Type
 from verify.source.build import Unsupported
 from verify.source.c_lex import Token
-from verify.source.c_type import NAMED, spelled
+from verify.source.c_type import NAMED, Signature, spelled
 from verify.source.layout import Declared, Kind, Layout, Records
 from verify.source.syntax import TYPEOF, Syntax
 
@@ -221,10 +222,9 @@ class Typing:
                     yield Declared(name, lambda: Record("?"))
                     continue
             kind = self._lazy(kind_node, declarator, f"{tag}.{name}")
-            result: Kind | None = None
-            if (function := self._function(declarator)) is not None:
-                result = self._lazy(kind_node, declarator, "", function)
-            yield Declared(name, kind, width, result=result)
+            called = self._function(declarator)
+            function = None if called is None else self._signature(kind_node, declarator, called)
+            yield Declared(name, kind, width, function=function)
 
     def name_of(self, node: Node) -> str:
         """The name that a declarator declares."""
@@ -243,26 +243,33 @@ class Typing:
             inner = inner.child_by_field_name("declarator")
         return inner if inner is not None and inner.type == "function_declarator" else None
 
-    def _lazy(
-        self, kind_node: Node, declarator: Node, tag: str, function: Node | None = None
-    ) -> Kind:
-        """The type of a declarator, or of what its function returns, found when asked for."""
+    def _lazy(self, kind_node: Node, declarator: Node, tag: str) -> Kind:
+        """The type of a declarator, found when asked for."""
         found: list[Type] = []
 
         def kind() -> Type:
             if not found:
                 found.append(Record("?"))  # what a record within itself would be
-                try:
-                    base = self.named(kind_node, tag)
-                    if function is None:
-                        found[0] = self.declared(declarator, base)[1]
-                    else:
-                        found[0] = self.returned(declarator, function, base)
-                except Unsupported:
-                    pass
+                with suppress(Unsupported):
+                    found[0] = self.declared(declarator, self.named(kind_node, tag))[1]
             return found[0]
 
         return kind
+
+    def _signature(
+        self, kind_node: Node, declarator: Node, function: Node
+    ) -> Callable[[], Signature | None]:
+        """The type of the function that a declarator's pointer is to, found when asked for."""
+
+        def signature() -> Signature | None:
+            try:
+                result = self.returned(declarator, function, self.named(kind_node, ""))
+                kinds = tuple(self.parameter(p)[1] for p in parameters_of(function))
+            except Unsupported:
+                return None
+            return Signature(result, kinds, is_variadic(function))
+
+        return signature
 
 
 def parameters_of(declarator: Node) -> list[Node]:

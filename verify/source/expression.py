@@ -23,7 +23,7 @@ from verify.ir.nodes import (
     Stmt,
     Text,
 )
-from verify.ir.types import S8, S64, U64, VOID, Array, Int, Pointer, Void
+from verify.ir.types import S64, U8, U64, VOID, Array, Int, Pointer, Void
 from verify.source import build
 from verify.source.build import ONE, ZERO, Unsupported, convert
 from verify.source.c_type import literal
@@ -70,7 +70,7 @@ class Expressions(Calls):
         if known is not None:
             return known
         if name in ("__func__", "__FUNCTION__", "__PRETTY_FUNCTION__"):
-            return Text(self.prefix, Pointer(S8))
+            return Text(self.prefix, Pointer(U8))
         if self.is_function(name):
             return FunctionName(self.unit.function_name(name, self.file), Pointer(VOID))
         return self.read(self.object_named(name))
@@ -79,12 +79,12 @@ class Expressions(Calls):
         return self.read(self.place(node))
 
     def _string(self, node: Node) -> Expr:
-        return Text(_unescaped(self.syntax.of(node)), Pointer(S8))
+        return Text(_unescaped(self.syntax.of(node)), Pointer(U8))
 
     def _strings(self, node: Node) -> Expr:
         parts = [self.value(child) for child in node.named_children]
         text = "".join(part.value if isinstance(part, Text) else "?" for part in parts)
-        return Text(text, Pointer(S8))
+        return Text(text, Pointer(U8))
 
     # Operators --------------------------------------------------------------------------------
 

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from verify.ir.nodes import Const, Expr
 from verify.ir.types import Type
+from verify.source.c_type import Signature
 from verify.source.declare import Types
-
-
-@dataclass(frozen=True, slots=True)
-class Signature:
-    """A function's type."""
-
-    result: Type
-    parameters: tuple[Type, ...]
-    variadic: bool
 
 
 class FileScope(Types, Protocol):

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from verify.ir.types import Array, Int, Member, Pointer, Record, Type
+from verify.source.c_type import Signature
 
 Kind = Callable[[], Type]
 # A member or an element on the way to a part of a record, and its type.
@@ -33,13 +34,13 @@ class Records(Protocol):
 @dataclass(frozen=True, slots=True)
 class Declared:
     """A member as declared: `bits` for a bit-field, `group` for an anonymous struct or union,
-    `result` for what the function returns that the member points to."""
+    `function` for the type of the function that the member points to, None when not known."""
 
     name: str
     kind: Kind
     bits: int | None = None
     group: Layout | None = None
-    result: Kind | None = None
+    function: Callable[[], Signature | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +106,8 @@ class Layout:
         # The members of the IR's record.
         self.members: dict[str, Kind] = {}
         self.slots: dict[str, Slot] = {}
-        # What the functions return that members point to.
-        self.results = {m.name: m.result for m in declared if m.result is not None}
+        # The types of the functions that members point to.
+        self.functions = {m.name: m.function for m in declared if m.function is not None}
         if union:
             self._lay_union()
         else:

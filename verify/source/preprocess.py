@@ -359,4 +359,4 @@ def character(text: str) -> int:
         value = _ESCAPES.get(inner[1], ord(inner[1]))
     else:
         raise ValueError(text)
-    return value - 256 if 127 < value < 256 else value
+    return value

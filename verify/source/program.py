@@ -8,7 +8,8 @@ from verify.ir.nodes import Const, Function, FunctionName
 from verify.ir.program import Dialect
 from verify.ir.types import RecordDef, Type
 from verify.source.index import PRELUDE, Index
-from verify.source.layout import Members
+from verify.source.layout import Members, Part
+from verify.source.source_file import Item
 from verify.source.tree import Tree
 from verify.source.unit import Globals
 
@@ -73,6 +74,40 @@ class CProgram:
     def constant(self, text: str) -> int | None:
         """The value of a constant C expression, such as a macro of the tree's headers."""
         return self._globals.constant(text)
+
+    # The text itself, for who compiles it -------------------------------------------------------
+
+    @property
+    def index(self) -> Index:
+        """Where the tree's declarations are."""
+        return self._index
+
+    def function_name(self, name: str, file: str) -> str:
+        """The IR's name for the function that a name means in a file."""
+        return self._globals.function_name(name, file)
+
+    def object_name(self, name: str, file: str) -> str:
+        """The IR's name for the object that a name means in a file."""
+        return self._globals.object_name(name, file)
+
+    def function_text(self, name: str) -> Item | None:
+        """The definition, else a prototype, of a function by its name in the IR."""
+        return self._globals.function_text(name)
+
+    def object_text(self, name: str) -> Item | None:
+        """The declaration of a file-scope object by its name in the IR."""
+        return self._globals.object_text(name)
+
+    def bit_fields(self, tag: str, word: str) -> list[tuple[str, int, int]]:
+        """The bit-fields in a member of the IR's record that stands for a run of them: name,
+        first bit, width. Empty for a member that the tree itself declares."""
+        layout = self._globals.layout(tag)
+        slots = layout.slots if layout else {}
+        return [
+            (name, part.low, part.width)
+            for name, part in slots.items()
+            if isinstance(part, Part) and part.word[0][0] == word and word not in slots
+        ]
 
     def line(self, file: str, line: int) -> str:
         """The tree's own text of a line, without surrounding white space."""

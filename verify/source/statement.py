@@ -33,10 +33,10 @@ from verify.ir.nodes import (
 from verify.ir.types import S32, U64, VOID, Int, Type
 from verify.source import build
 from verify.source.build import Unsupported, convert
-from verify.source.c_type import wrap
+from verify.source.c_type import Signature, wrap
 from verify.source.declaration import Declarations
 from verify.source.declare import parameters_of
-from verify.source.file_scope import FileScope, Signature
+from verify.source.file_scope import FileScope
 from verify.source.flow import is_nothing, jumps_forward, leaves_loop, without_breaks
 from verify.source.place import bare
 from verify.source.syntax import CASE_RANGE, NESTING, Syntax, errors_contained

@@ -10,10 +10,9 @@ from verify.ir.nodes import Const, Expr, Function, Global, Loc
 from verify.ir.types import S32, S64, U32, U64, Array, Int, Pointer, Record, Type, Void
 from verify.source.build import Unsupported
 from verify.source.c_lex import Token, closing, lex, split
-from verify.source.c_type import NAMED, fits, literal
+from verify.source.c_type import NAMED, Signature, fits, literal
 from verify.source.clean import cleaned
 from verify.source.declare import is_variadic, parameters_of
-from verify.source.file_scope import Signature
 from verify.source.index import PRELUDE, Index, is_extern, is_static
 from verify.source.layout import Layout
 from verify.source.source_file import Item
@@ -281,6 +280,14 @@ class Globals:
         if not at:
             return self.index.object(name)
         return self.index.object_in(plain, self._files.get(place, ""))
+
+    def function_text(self, name: str) -> Item | None:
+        """The definition of a function, else a prototype."""
+        return self._function(name) or self.index.prototype(_plain(name))
+
+    def object_text(self, name: str) -> Item | None:
+        """The declaration of an object."""
+        return self._object(name)
 
     # Objects ----------------------------------------------------------------------------------
 

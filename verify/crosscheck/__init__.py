@@ -1,0 +1,1 @@
+"""The tree's own C, compiled by gcc, beside the interpreter."""
