@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import models.reference
 import models.targets
 from proofs import catalogue
-from verify import cache, replaced, unapplied
+from verify import cache, digest, replaced, unapplied
 from verify.encode.switch import Switch, build
+from verify.encode.system import System
 from verify.errors import BadInput, InternalError
 from verify.explain import tell
 from verify.explain.replay import replay
 from verify.ir.program import Program
+from verify.output import write_folder
+from verify.prove import certificate
 from verify.prove.ask import Solve
+from verify.prove.export import export
 from verify.prove.goal import UNSAT, Answer, Goal
 from verify.prove.judge import Judge, Judgement
 from verify.prove.process import solve_all
@@ -24,6 +30,7 @@ from verify.prove.property import Property
 from verify.report import json
 from verify.request import Request, require_known, select
 from verify.result import (
+    PROVED,
     UNKNOWN,
     Input,
     NotUnderstood,
@@ -55,7 +62,8 @@ def check_tree(tree: Tree, patches: Sequence[PatchReport], request: Request) -> 
     """Check a tree to which `patches` have been applied. BadInput as for `run`."""
     began = time.monotonic()
     target = find_target(request.target)
-    key = _key(tree, patches, target, request) if request.cache else ""
+    cached = request.cache and request.certificates is None
+    key = _key(tree, patches, target, request) if cached else ""
     known = _known(key) if key else None
     if known is not None:
         return replace(known, seconds=time.monotonic() - began)
@@ -84,15 +92,8 @@ def _key(tree: Tree, patches: Sequence[PatchReport], target: Target, request: Re
 def _check(
     tree: Tree, patches: Sequence[PatchReport], target: Target, request: Request, began: float
 ) -> Report:
-    program = _program(tree, target, request.defines)
-    switch = build(
-        target,
-        program,
-        catalogue.observers(target, program),
-        catalogue.monitors(target, program),
-        request.config,
-        request.hardware,
-    )
+    switch = _switch(tree, target, request)
+    program = switch.program
     properties = _selected(catalogue.properties(switch), request.properties)
     names = tuple(p.name for p in properties)
     summaries = [unapplied.summary(patch, names, switch, program, tree) for patch in patches]
@@ -100,6 +101,7 @@ def _check(
     solve = _solver(request)
     _require_machine(switch, request, solve)
     modelled = replaced.changed(tree, target, program)
+    judged: list[Judgement] = []
     if blocked or modelled:
         reason = f"the patch changes {modelled}, which the model stands for"
         if blocked:
@@ -108,9 +110,10 @@ def _check(
             Result(p.name, p.family, UNKNOWN, reason, statement=p.statement) for p in properties
         ]
     else:
-        judged = Judge(switch, solve).judge(properties)
+        judge = Judge(switch, solve)
+        judged = judge.judge(properties)
         results = [_result(judgement, switch, program, tree) for judgement in judged]
-    return Report(
+    report = Report(
         input=Input(
             kernel=str(request.kernel) if request.kernel else None,
             kernel_version=tree.version,
@@ -126,6 +129,70 @@ def _check(
         results=tuple(results),
         seconds=time.monotonic() - began,
     )
+    proofs = [judgement for judgement in judged if judgement.verdict == PROVED]
+    if request.certificates is None or not proofs:
+        return report
+    facts = _facts(report, tree, target, request)
+    files = certificate.files(judge.context, proofs, facts)
+    write_folder("--certificates", request.certificates, files)
+    where = str(request.certificates)
+    named = (replace(r, certificate=where) if r.verdict == PROVED else r for r in report.results)
+    return replace(report, results=tuple(named), seconds=time.monotonic() - began)
+
+
+def _switch(tree: Tree, target: Target, request: Request) -> Switch:
+    program = _program(tree, target, request.defines)
+    watch, cells = catalogue.observers(target, program), catalogue.monitors(target, program)
+    return build(target, program, watch, cells, request.config, request.hardware)
+
+
+def switch_of(request: Request) -> Switch:
+    """The relations of a tree as the user names it.
+
+    BadInput as for `run`, and for a patch of which something cannot be checked.
+    """
+    target = find_target(request.target)
+    tree, patches = _patched(open_tree(_root(request), target.required), request.patches)
+    failed = [hunk for patch in patches for hunk in patch.failed]
+    if failed:
+        raise BadInput(f"--patch: {failed[0].file}:{failed[0].line} does not apply; see check")
+    switch = _switch(tree, target, request)
+    if modelled := replaced.changed(tree, target, switch.program):
+        raise BadInput(f"--patch: changes {modelled}, which the model stands for")
+    return switch
+
+
+def exported(request: Request) -> dict[str, System]:
+    """The transition systems of the properties, by name. BadInput as for `switch_of`."""
+    switch = switch_of(request)
+    found = {}
+    for prop in _selected(catalogue.properties(switch), request.properties):
+        systems = export(switch, prop)
+        for k, system in enumerate(systems):
+            found[prop.name if len(systems) == 1 else f"{prop.name}-{k}"] = system
+    return found
+
+
+def _facts(report: Report, tree: Tree, target: Target, request: Request) -> dict[str, Any]:
+    """What the proofs are about: tool, input, sources as they lie and as they were checked."""
+    whole = json.as_object(report)
+    root = _root(request).resolve()
+    files = [f for f in target.dialect(request.defines).files if tree.read(f) is not None]
+    return {
+        "tool": {**whole["tool"], "parts": digest.parts()},
+        "input": whole["input"],
+        "assumptions": whole["assumptions"],
+        "not_understood": whole["not_understood"],
+        "sources": {
+            "root": str(root) if request.kernel else None,
+            "lie": {f: _file_digest(root / f) for f in files if (root / f).is_file()},
+            "checked": {f: tree.digest(f) for f in files},
+        },
+    }
+
+
+def _file_digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _solver(request: Request) -> Solve:
