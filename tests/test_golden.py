@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from proofs import selfcheck
 from tests import golden
+from tests.golden import encodings
 
 ACCEPT = "if this is right: python -m tests.golden"
 
@@ -32,6 +34,26 @@ def test_the_answers_are_the_accepted_ones() -> None:
 @pytest.mark.verdicts
 def test_the_answers_on_the_patch_as_posted() -> None:
     is_accepted(golden.POSTED)
+
+
+def test_the_encodings_are_the_accepted_ones() -> None:
+    kept = {path.name: path.read_text() for path in encodings.FOLDER.iterdir()}
+    found = encodings.rendered(encodings.switch())
+    for name in found:
+        assert found[name].splitlines() == kept.get(name, "").splitlines(), f"{name}: {ACCEPT}"
+    assert found.keys() == kept.keys(), ACCEPT
+
+
+def test_a_changed_relation_changes_its_encoding() -> None:
+    found = encodings.switch()
+    before = encodings.rendered(found)
+    step = found.steps[0]
+    cell, value = next(iter(step.post.items()))
+    changed = replace(step, post={**step.post, cell: ~value})
+    after = encodings.rendered(replace(found, steps=[changed, *found.steps[1:]]))
+    assert {name for name in before if before[name] != after[name]} == {
+        *(f"{step.name}.txt", "SHA256SUMS"),
+    }
 
 
 def test_the_example_is_replaced_between_its_markers() -> None:

@@ -20,7 +20,7 @@ import verify
 
 _KEPT = 500
 _CREATE = "CREATE TABLE IF NOT EXISTS result (key TEXT PRIMARY KEY, report TEXT)"
-_PACKAGES = ("bitwuzla", "cvc5", "pysmt", "tree-sitter", "tree-sitter-c", "z3-solver")
+_PACKAGES = ("bitwuzla", "cvc5", "tree-sitter", "tree-sitter-c", "z3-solver")
 
 
 def digest(parts: Iterable[str]) -> str:

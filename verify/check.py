@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import models.reference
 import models.targets
 from proofs import catalogue
-from verify import cache, output, replaced, unapplied
+from verify import cache, digest, output, replaced, unapplied
 from verify.encode.switch import Switch, build
+from verify.encode.system import System
 from verify.errors import BadInput, InternalError
 from verify.explain import tell
 from verify.explain.replay import replay
 from verify.ir.program import Program
+from verify.prove import certificate
 from verify.prove.ask import Solve
+from verify.prove.context import Context
+from verify.prove.export import export
 from verify.prove.goal import UNSAT, Answer, Goal
 from verify.prove.judge import Judge, Judgement
 from verify.prove.process import solve_all
@@ -56,8 +62,8 @@ def check_tree(tree: Tree, patches: Sequence[PatchReport], request: Request) -> 
     """Check a tree to which `patches` have been applied. BadInput as for `run`."""
     began = time.monotonic()
     target = find_target(request.target)
-    # An earlier report has no run to make a program of.
-    cached = request.cache and request.emit_c is None
+    # An earlier report has no run to make a program of, and no proofs to write.
+    cached = request.cache and request.emit_c is None and request.certificates is None
     key = _key(tree, patches, target, request) if cached else ""
     known = _known(key) if key else None
     if known is not None:
@@ -98,6 +104,7 @@ def _check(
     solve = _solver(request)
     _require_machine(switch, request, solve)
     modelled = replaced.changed(tree, target, program)
+    judged: list[_Judged] = []
     if blocked or modelled:
         reason = f"the patch changes {modelled}, which the model stands for"
         if blocked:
@@ -106,11 +113,12 @@ def _check(
             Result(p.name, p.family, UNKNOWN, reason, statement=p.statement) for p in properties
         ]
     else:
-        judged = _judged(works, solve, program, tree)
+        alone = request.certificates is not None
+        judged = _judged(works, solve, program, tree, alone)
         results = [item.result for item in judged]
         if request.emit_c is not None:
             _emit_c(request.emit_c, judged, program, tree, request.defines)
-    return Report(
+    report = Report(
         input=Input(
             kernel=str(request.kernel) if request.kernel else None,
             kernel_version=tree.version,
@@ -126,6 +134,87 @@ def _check(
         results=tuple(results),
         seconds=time.monotonic() - began,
     )
+    if request.certificates is None:
+        return report
+    return _certified(report, judged, switch, _facts(report, tree, target, request), request)
+
+
+def _certified(
+    report: Report,
+    judged: Sequence[_Judged],
+    switch: Switch,
+    facts: dict[str, Any],
+    request: Request,
+) -> Report:
+    """The report with the proofs about this switch written down, where that is asked for."""
+    began = time.monotonic()
+    proofs = {
+        item.result.property: item
+        for item in judged
+        if item.switch is switch and item.judgement and item.judgement.verdict == PROVED
+    }
+    if request.certificates is None or not proofs:
+        return report
+    context = next(item.context for item in proofs.values())
+    judgements = [item.judgement for item in proofs.values() if item.judgement]
+    assert context is not None
+    files = certificate.files(context, judgements, facts)
+    output.write_folder("--certificates", request.certificates, files)
+    where = str(request.certificates)
+    results = (replace(r, certificate=where) if r.property in proofs else r for r in report.results)
+    seconds = report.seconds + time.monotonic() - began
+    return replace(report, results=tuple(results), seconds=seconds)
+
+
+def switch_of(request: Request) -> Switch:
+    """The relations of a tree as the user names it.
+
+    BadInput as for `run`, and for a patch of which something cannot be checked.
+    """
+    target = find_target(request.target)
+    tree, patches = _patched(open_tree(_root(request), target.required), request.patches)
+    failed = [hunk for patch in patches for hunk in patch.failed]
+    if failed:
+        raise BadInput(f"--patch: {failed[0].file}:{failed[0].line} does not apply; see check")
+    switch = _switch(target, _program(tree, target, request.defines), request)
+    if modelled := replaced.changed(tree, target, switch.program):
+        raise BadInput(f"--patch: changes {modelled}, which the model stands for")
+    return switch
+
+
+def exported(request: Request) -> dict[str, System]:
+    """The transition systems of the properties, by name. BadInput as for `switch_of`."""
+    switch = switch_of(request)
+    found = {}
+    properties = catalogue.properties(switch)
+    names = set(select([prop.name for prop in properties], request.properties))
+    for prop in (prop for prop in properties if prop.name in names):
+        systems = export(switch, prop)
+        for k, system in enumerate(systems):
+            found[prop.name if len(systems) == 1 else f"{prop.name}-{k}"] = system
+    return found
+
+
+def _facts(report: Report, tree: Tree, target: Target, request: Request) -> dict[str, Any]:
+    """What the proofs are about: tool, input, sources as they lie and as they were checked."""
+    whole = json.as_object(report)
+    root = _root(request).resolve()
+    files = [f for f in target.dialect(request.defines).files if tree.read(f) is not None]
+    return {
+        "tool": {**whole["tool"], "parts": digest.parts()},
+        "input": whole["input"],
+        "assumptions": whole["assumptions"],
+        "not_understood": whole["not_understood"],
+        "sources": {
+            "root": str(root) if request.kernel else None,
+            "lie": {f: _file_digest(root / f) for f in files if (root / f).is_file()},
+            "checked": {f: tree.digest(f) for f in files},
+        },
+    }
+
+
+def _file_digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,23 +260,30 @@ class _Judged:
     result: Result
     switch: Switch
     judgement: Judgement | None = None
+    context: Context | None = None
 
 
-def _judged(works: Sequence[_Work], solve: Solve, program: Program, tree: Tree) -> list[_Judged]:
-    """What holds whenever interrupts hit holds when none does, so that is asked first."""
+def _judged(
+    works: Sequence[_Work], solve: Solve, program: Program, tree: Tree, alone: bool
+) -> list[_Judged]:
+    """What holds whenever interrupts hit holds when none does, so that is asked first; unless each
+    is to be proved `alone`."""
     found: dict[str, _Judged] = {}
     for work in reversed(works):
         left = []
         for prop in work.properties:
             interrupted = found.get(NMI + prop.name)
-            if interrupted is not None and interrupted.result.verdict == PROVED:
+            if interrupted is not None and not alone and interrupted.result.verdict == PROVED:
                 result = replace(interrupted.result, property=prop.name, statement=prop.statement)
                 found[prop.name] = _Judged(result, work.switch)
             else:
                 left.append(prop)
-        for judgement in Judge(work.switch, solve).judge(left) if left else ():
+        if not left:
+            continue
+        judge = Judge(work.switch, solve)
+        for judgement in judge.judge(left):
             result = _result(judgement, work.switch, program, tree)
-            found[judgement.prop.name] = _Judged(result, work.switch, judgement)
+            found[judgement.prop.name] = _Judged(result, work.switch, judgement, judge.context)
     return [found[prop.name] for work in works for prop in work.properties]
 
 

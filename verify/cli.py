@@ -146,12 +146,20 @@ _kernel = click.option(
 _target = click.option(
     "--target", metavar="NAME", default=DEFAULT_TARGET, show_default=True, help="Switch to check."
 )
+
 _patch = click.option(
     "--patch",
     "patches",
     metavar="FILE",
     multiple=True,
     help="Diff, mbox, mail or list reply to apply first; - is standard input. Repeatable.",
+)
+_property = click.option(
+    "--property",
+    "properties",
+    metavar="GLOB",
+    multiple=True,
+    help="Check only these, such as 'restore.*'. Repeatable.",
 )
 _define = click.option(
     "--define",
@@ -161,34 +169,30 @@ _define = click.option(
     callback=_pairs,
     help="Override a constant (macro) of the tree. Repeatable.",
 )
-
-
-@cli.command(short_help="Prove or refute the properties of a switch.")
-@_kernel
-@_patch
-@_target
-@click.option(
-    "--property",
-    "properties",
-    metavar="GLOB",
-    multiple=True,
-    help="Check only these, such as 'restore.*'. Repeatable.",
-)
-@_define
-@click.option(
+_config = click.option(
     "--config",
     metavar="NAME=VALUE",
     multiple=True,
     callback=_numbers,
     help="Fix a value of the host's or guest's configuration (list config). Repeatable.",
 )
-@click.option(
+_hardware = click.option(
     "--hardware",
     metavar="NAME=VALUE",
     multiple=True,
     callback=_pairs,
     help="Fix a hardware parameter (list hardware). Repeatable.",
 )
+
+
+@cli.command(short_help="Prove or refute the properties of a switch.")
+@_kernel
+@_patch
+@_target
+@_property
+@_define
+@_config
+@_hardware
 @click.option("--compare", is_flag=True, help="Compare with the tree before the patch.")
 @click.option(
     "--format",
@@ -258,12 +262,11 @@ def check(
     """
     if compare:
         raise BadInput("--compare: not available yet; check the tree with and without --patch")
-    if certificates is not None:
-        raise BadInput("--certificates: not available yet; leave it out")
-    if patches.count("-") > 1:
-        raise BadInput("--patch -: standard input can be read only once")
-    from verify.output import refuse, write
+    _once(patches)
+    from verify.output import refuse, refuse_folder, write
 
+    if certificates is not None:
+        refuse_folder("--certificates", certificates, kernel)
     if output is not None:
         refuse(output, kernel)
         _no_patch("--output", output, patches)
@@ -307,6 +310,11 @@ def _no_patch(option: str, path: Path, patches: Sequence[str]) -> None:
         raise BadInput(f"{option} {path}: is also a --patch; choose another file")
 
 
+def _once(patches: tuple[str, ...]) -> None:
+    if patches.count("-") > 1:
+        raise BadInput("--patch -: standard input can be read only once")
+
+
 def _same_file(output: Path, patch: str) -> bool:
     try:
         return output.samefile(patch)
@@ -323,6 +331,85 @@ def _print(text: str) -> None:
         _silence()
     except OSError as error:
         raise BadInput(f"standard output: cannot be written: {error.strerror}") from None
+
+
+@cli.command("export", short_help="Write transition systems for other engines.")
+@_kernel
+@_patch
+@_target
+@_property
+@_define
+@_config
+@_hardware
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["btor2", "smt2", "vmt"]),
+    required=True,
+    help="BTOR2, constrained Horn clauses in SMT-LIB 2, or VMT.",
+)
+@click.option(
+    "--output",
+    metavar="PATH",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="New folder for a file for each property, or one file (PATH ends with .FORMAT).",
+)
+def export(
+    kernel: Path | None,
+    patches: tuple[str, ...],
+    target: str,
+    properties: tuple[str, ...],
+    defines: dict[str, str],
+    config: dict[str, int],
+    hardware: dict[str, str],
+    form: str,
+    output: Path,
+) -> int:
+    """Write the switch as transition systems whose bad states violate a property.
+
+    The first step is setup, each further one a step of the switch, an emulated access, or nothing.
+    A property of two runs (leak.*, access.closed) becomes the product of both; where they are
+    compared in several ways, one system for each.
+
+    \b
+    Example:
+      msrproof export --format btor2 --property restore.PMC --output pmc.btor2
+      btormc -kmax 5 pmc.btor2
+    """
+    _once(patches)
+    from verify.output import refuse, refuse_folder, write, write_folder
+
+    single = output.suffix == f".{form}"
+    if single:
+        refuse(output, kernel)
+    else:
+        refuse_folder("--output", output, kernel)
+    request = Request(
+        kernel=kernel,
+        patches=patches,
+        target=target,
+        properties=properties,
+        defines=defines,
+        config=config,
+        hardware=hardware,
+        jobs=len(os.sched_getaffinity(0)),
+    )
+    from verify.check import exported
+    from verify.encode.btor2 import to_btor2
+    from verify.encode.system import to_horn, to_vmt
+
+    printer = {"btor2": to_btor2, "smt2": to_horn, "vmt": to_vmt}[form]
+    systems = exported(request)
+    if single and len(systems) > 1:
+        names = ", ".join(list(systems)[:3])
+        raise BadInput(f"--output {output}: one file for {names} ...; give a folder or --property")
+    files = {f"{name}.{form}": printer(system) for name, system in systems.items()}
+    if single:
+        write(output, *files.values())
+    else:
+        write_folder("--output", output, files)
+    return 0
 
 
 _KINDS = ("targets", "properties", "registers", "assumptions", "config", "hardware")
@@ -410,28 +497,53 @@ def crosscheck(
     return 0 if outcome.found is None else 1
 
 
-@cli.command(short_help="Check proofs with another solver.")
+@cli.command(short_help="Check proofs with other solvers.")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option(
     "--solver",
+    "solvers",
     type=click.Choice(["z3", "cvc5", "bitwuzla"]),
-    default="cvc5",
+    multiple=True,
+    default=("cvc5", "bitwuzla"),
     show_default=True,
-    help="Solver that must agree.",
+    help="Solver that must agree. Repeatable.",
 )
-def recheck(folder: Path, solver: str) -> int:
-    """Check the proofs in DIR (made by check --certificates) with a solver of your choice.
+@click.option(
+    "--timeout",
+    metavar="S",
+    type=float,
+    default=300.0,
+    show_default=True,
+    callback=_seconds,
+    help="Seconds for one question to a solver; then the proof is undecided.",
+)
+def recheck(folder: Path, solvers: tuple[str, ...], timeout: float) -> int:
+    """Check the proofs in DIR (made by check --certificates) without the code that made them.
 
-    Every file must be the one that its manifest names, and the solver must find every obligation
-    unsatisfiable. Exit status 1 when a file was changed or an obligation does not hold, 2 when
-    the solver cannot tell.
+    Every file must be the one that the manifest names, tool and sources those that the proofs are
+    about (where they are found), and the questions must make up a proof by induction. Then every
+    solver must give the expected answer to every question.
+
+    Exit status: 0 all proofs accepted, 1 some rejected, 2 none rejected but a solver cannot tell.
     """
+    from verify.recheck import ACCEPTED, REJECTED
     from verify.recheck import recheck as run
-    from verify.result import exit_status
 
-    verdicts = []
-    for checked in run(folder, solver):
-        verdicts.append(checked.verdict)
-        reason = f": {checked.reason}" if checked.reason else ""
-        _print(f"{checked.verdict}  {clean(checked.name + reason)}\n")
-    return exit_status(verdicts)
+    found = run(folder, list(dict.fromkeys(solvers)), timeout)
+    for complaint in found.complaints:
+        _print(f"rejected: {clean(complaint)}\n")
+    seconds = dict.fromkeys(found.solvers, 0.0)
+    for name, words in found.ask():
+        _print(f"{clean(name)}: {', '.join(f'{w.solver} {clean(w.answer)}' for w in words)}\n")
+        for word in words:
+            seconds[word.solver] += word.seconds
+    verdicts = found.verdicts()
+    for verdict in verdicts:
+        reason = "" if found.complaints else "".join(f"\n  {r}" for r in verdict.reasons)
+        _print(f"{verdict.verdict}  {clean(verdict.name)}{reason}\n")
+    accepted = sum(v.verdict == ACCEPTED for v in verdicts)
+    times = ", ".join(f"{solver} {spent:.1f} s" for solver, spent in seconds.items())
+    _print(f"{accepted} of {len(verdicts)} proofs accepted ({times})\n")
+    if any(v.verdict == REJECTED for v in verdicts):
+        return 1
+    return 0 if accepted == len(verdicts) else 2

@@ -20,7 +20,7 @@ SECONDS = 60
 def export(folder: Path, words: Sequence[str]) -> int:
     """Run the command line `words` of the tool and write all that it asks; the tool's status."""
     from verify import cli
-    from verify.encode.smt import to_smtlib
+    from verify.encode.smtlib import to_smtlib
     from verify.encode.term import disj
     from verify.prove.goal import Answer, Goal
     from verify.prove.process import solve_all

@@ -13,6 +13,7 @@ import pytest
 from tests.bench import bench, cbmc, measure, queries
 from tests.bench.measure import Command, RunFailed, Sample, Series
 from tests.bench.stages import Stopwatch
+from tests.kernels import programs
 from tests.kernels.apt import FetchError
 from verify import check, cli
 from verify.encode import term as t
@@ -218,7 +219,7 @@ def test_wrappers_still_work_after_their_folder_has_moved(tmp_path: Path) -> Non
     loader.parent.mkdir(parents=True)
     loader.write_text('#!/bin/sh\necho "$@"\n')
     loader.chmod(0o755)
-    cbmc.write_wrappers(tmp_path / "new")
+    programs.write_wrappers(tmp_path / "new", ("cbmc",))
     root = (tmp_path / "new").rename(tmp_path / "final")
     wrapper = root / "wrappers" / "cbmc"
     output = subprocess.run([wrapper, "a b"], capture_output=True, text=True, check=True)
@@ -228,4 +229,4 @@ def test_wrappers_still_work_after_their_folder_has_moved(tmp_path: Path) -> Non
 
 def test_packages_without_a_loader_are_refused(tmp_path: Path) -> None:
     with pytest.raises(FetchError, match="no dynamic loader"):
-        cbmc.write_wrappers(tmp_path)
+        programs.write_wrappers(tmp_path, ("cbmc",))

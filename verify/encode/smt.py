@@ -1,16 +1,14 @@
-"""Terms as pysmt formulas and as SMT-LIB 2 text (logic QF_BV).
+"""Terms as pysmt formulas (logic QF_BV), for use with any solver that pysmt knows.
 
 pysmt is imported on first use: a process that only builds terms does not pay for it.
 """
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterable, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from verify.encode.term import Term, conj, free_vars
+from verify.encode.term import Term
 
 if TYPE_CHECKING:
     from pysmt.environment import Environment
@@ -139,37 +137,3 @@ class Formulas:
             return self._manager.Symbol(name, kind)
         except PysmtTypeError as error:
             raise ValueError(f"variable {name!r} has two widths") from error
-
-
-def to_smtlib(assertions: Sequence[Term], comments: Iterable[str] = ()) -> str:
-    """A complete SMT-LIB 2 script: is the conjunction satisfiable?
-
-    The assertions share their common parts (nested lets), so they are printed as one; the bounds of
-    variables that the terms were simplified by are asserted before. Comment lines go on top. The
-    text depends on the structure and names of the terms only.
-    """
-    from pysmt.smtlib.printers import SmtDagPrinter
-    from pysmt.utils import quote
-
-    formula = Formulas().formula(conj(list(assertions)))
-    out = io.StringIO()
-    for comment in comments:
-        out.write(f"; {comment}\n")
-    out.write("(set-logic QF_BV)\n")
-    variables = sorted(free_vars(assertions), key=_name)
-    for name, width in {_name(v): v.width for v in variables}.items():
-        sort = f"(_ BitVec {width})" if width else "Bool"
-        out.write(f"(declare-const {quote(name)} {sort})\n")
-    for variable in variables:
-        if variable.width and variable.hi < (1 << variable.width) - 1:
-            bound = f"(_ bv{variable.hi} {variable.width})"
-            out.write(f"(assert (bvule {quote(_name(variable))} {bound}))\n")
-    out.write("(assert ")
-    printer: Any = SmtDagPrinter(out)
-    printer.printer(formula)
-    out.write(")\n(check-sat)\n")
-    return out.getvalue()
-
-
-def _name(variable: Term) -> str:
-    return str(variable.name)

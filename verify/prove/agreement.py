@@ -43,7 +43,7 @@ class Agreement:
         asker: Asker,
     ) -> None:
         self._switch = switch
-        self._pair = pair
+        self.pair = pair
         self._holding = holding
         self._seen = simulate.pairs(switch, starts[::START], pair.secret, pair.lasting)
         self._facts = self._first()
@@ -65,7 +65,7 @@ class Agreement:
         facts = [fact for fact in self._facts if fact.location == location]
         equal = {fact.cell for fact in facts if fact.condition is t.true}
         names = frozenset(STATE + cell for cell in self._switch.initial if cell not in equal)
-        secret = self._pair.secret
+        secret = self.pair.secret
         assumes = tuple(
             t.disj((t.negate(fact.condition), _cell(self._switch, fact.cell).eq(other)))
             for fact in facts
@@ -73,9 +73,9 @@ class Agreement:
             for other in renamed([_cell(self._switch, fact.cell)], SECOND, lambda name: True)
         )
         return Pairing(
-            self._pair.title,
+            self.pair.title,
             lambda name: name in names if name.startswith(STATE) else secret(name),
-            self._pair.lasting,
+            self.pair.lasting,
             assumes,
         )
 
@@ -85,11 +85,11 @@ class Agreement:
         # Nothing else depends on what is only looked at by properties.
         cells = [c for c in switch.initial if not c.startswith((GHOST, MONITOR))]
         initial = [switch.initial[c] for c in cells]
-        others = renamed(initial, SECOND, self._pair.secret)
+        others = renamed(initial, SECOND, self.pair.secret)
         found = [
             _Equal(switch.home, cell, t.true)
             for cell, a, b in zip(cells, initial, others, strict=True)
-            if a is b and not self._pair.secret(STATE + cell)
+            if a is b and not self.pair.secret(STATE + cell)
         ]
         for location in switch.locations():
             if location != switch.home:
@@ -153,7 +153,7 @@ class Agreement:
 
     def _lasts(self, fact: _Equal) -> bool:
         """The pairing takes it for granted."""
-        return fact.location == self._switch.home and fact.cell.startswith(self._pair.lasting)
+        return fact.location == self._switch.home and fact.cell.startswith(self.pair.lasting)
 
     def _drop(self, lost: Sequence[_Equal]) -> None:
         weaker = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from verify.encode.switch import Relation, Switch
@@ -11,14 +12,15 @@ from verify.prove import simulate
 from verify.prove.agreement import Agreement, both_runs
 from verify.prove.ask import Asker, Question, Solve
 from verify.prove.invariant import infer
-from verify.prove.property import READ, Pairing, Violation
+from verify.prove.property import READ, Pairing, Property, Violation
 
 
 class Context:
     """The switch with its inferred invariant; `solve` answers goals by name.
 
-    `invariant`: what was inferred, by location. `also`: what is assumed of the configuration.
-    `wider`: a context of the same switch that assumes less.
+    `background`: what is assumed of configuration and hardware, `also` of the configuration.
+    `invariant`: what was inferred, by location. `wider`: a context of the same switch that assumes
+    less.
     """
 
     def __init__(
@@ -29,10 +31,10 @@ class Context:
             raise InternalError(f"relations share a name: {', '.join(sorted(repeated))}")
         self.switch = switch
         self.solve = solve
-        self._background = [*switch.config, *switch.pinned, *also, *switch.legal]
+        self.background = [*switch.config, *switch.pinned, *also, *switch.legal]
         self.asker: Asker = wider.asker if wider is not None else Asker(solve)
-        self._reached = simulate.states(switch, self._background, solve)
-        self.invariant = infer(switch, self._background, self._reached, self.asker)
+        self._reached = simulate.states(switch, self.background, solve)
+        self.invariant = infer(switch, self.background, self._reached, self.asker)
         self._under: dict[Term, Context] = {}
         self._agreements: dict[Pairing, Agreement] = {}
         self._contexts: dict[tuple[Pairing | None, str], tuple[Term, ...]] = {}
@@ -45,12 +47,22 @@ class Context:
 
     def holding(self, location: str) -> tuple[Term, ...]:
         """What holds of configuration and state of one run whenever it is at the location."""
-        return (*self._background, *self.invariant[location])
+        return (*self.background, *self.invariant[location])
 
     def agree(self, pair: Pairing, phase: str) -> Pairing:
         """The pairing with what is known of the state where the phase's step starts."""
-        step = self._step(phase)
+        step = self.step(phase)
         return self._agreement(pair).at(step.start if step else self.switch.home)
+
+    def violations(self, prop: Property) -> tuple[Sequence[Violation], list[Agreement]]:
+        """The property's violations, and the agreements of two runs that they count on."""
+        pairs: dict[Pairing, None] = {}
+
+        def agree(pair: Pairing, phase: str) -> Pairing:
+            pairs[pair] = None
+            return self.agree(pair, phase)
+
+        return prop.violations(agree), [self._agreement(pair) for pair in pairs]
 
     def _agreement(self, pair: Pairing) -> Agreement:
         if pair not in self._agreements:
@@ -72,7 +84,7 @@ class Context:
         """What holds of every step in which the violation is looked for (both runs of it)."""
         key = violation.pair, violation.phase
         if key not in self._contexts:
-            step = self._step(violation.phase)
+            step = self.step(violation.phase)
             if step is None:
                 # What shows in a read may be in a state from which no step is possible.
                 terms = self.holding(self.switch.home)
@@ -81,5 +93,6 @@ class Context:
             self._contexts[key] = both_runs(terms, violation.pair)
         return self._contexts[key]
 
-    def _step(self, phase: str) -> Relation | None:
+    def step(self, phase: str) -> Relation | None:
+        """The step that a phase belongs to; none for an emulated read, which is at home."""
         return None if phase == READ else self.switch.step(phase)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from verify.encode.switch import Switch
 from verify.encode.term import conj, disj, evaluate
 from verify.prove import reach, sanity
+from verify.prove.agreement import Agreement
 from verify.prove.ask import Solve
 from verify.prove.context import Context
 from verify.prove.goal import SAT, UNSAT, Answer, Goal
@@ -26,6 +27,7 @@ CYCLES = (0, 1)
 class Judgement:
     """The verdict on one property before it is explained.
 
+    `violations`: what a proof excludes, with the `agreements` of two runs that it counts on.
     `scenario` and `model`: the run that refutes it. `variants`: verdict by parameter and value.
     `consequences`: for a broken rule, the end state by parameter and value ("wrong"/"right").
     """
@@ -35,6 +37,8 @@ class Judgement:
     reason: str = ""
     seconds: float = 0.0
     solver: str = ""
+    violations: Sequence[Violation] = ()
+    agreements: Sequence[Agreement] = ()
     scenario: reach.Scenario | None = None
     model: dict[str, int] = field(default_factory=dict)
     variants: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -47,6 +51,7 @@ class _Case:
 
     prop: Property
     violations: Sequence[Violation]
+    agreements: Sequence[Agreement]
     suspects: list[Violation] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
     seconds: float = 0.0
@@ -65,7 +70,7 @@ class Judge:
 
     def judge(self, properties: Sequence[Property]) -> list[Judgement]:
         """A verdict for each property."""
-        cases = [_Case(p, p.violations(self.context.agree)) for p in properties]
+        cases = [_Case(p, *self.context.violations(p)) for p in properties]
         trust = self._induct(cases)
         open_ = [case for case in cases if case.suspects]
         self._find_runs(open_)
@@ -96,19 +101,12 @@ class Judge:
                 case.reasons.append(f"the solver did not answer: {answer.reason}")
         unsound = sanity.shape(self.switch) or sanity.complaint(checks, answers[len(asked) :])
         premises = {case.prop.premise: case.prop for case in cases}
-        reached = self.context.solve([self._premise(prop) for prop in premises.values()])
+        reached = self.context.solve([premise(self.switch, prop) for prop in premises.values()])
         return {
             case.prop.name: _vacuous(case.prop, reached[premises[case.prop.premise].name])
             or unsound
             for case in cases
         }
-
-    def _premise(self, prop: Property) -> Goal:
-        nothing = conj(())
-        phase, premise = prop.premise
-        violation = Violation("", phase, premise, nothing, nothing, "", lambda m: (0, 0, 0))
-        (scenario,) = reach.alone(self.switch, [violation], 0, accesses=False)
-        return Goal(prop.name, scenario.assertions)
 
     # Refutations ------------------------------------------------------------------------------
 
@@ -176,7 +174,9 @@ class Judge:
         ends: dict[str, dict[str, str]] | None,
     ) -> Judgement:
         prop = case.prop
-        result = Judgement(prop, "unknown", "", case.seconds, case.solver)
+        result = Judgement(
+            prop, "unknown", "", case.seconds, case.solver, case.violations, case.agreements
+        )
         if case.scenario is not None:
             return replace(
                 result,
@@ -197,6 +197,15 @@ class Judge:
         else:
             result.verdict = "proved"
         return result
+
+
+def premise(switch: Switch, prop: Property) -> Goal:
+    """Is there a first round of which the property speaks?"""
+    nothing = conj(())
+    phase, term = prop.premise
+    violation = Violation("", phase, term, nothing, nothing, "", lambda m: (0, 0, 0))
+    (scenario,) = reach.alone(switch, [violation], 0, accesses=False)
+    return Goal(prop.name, scenario.assertions)
 
 
 def _shown(scenarios: Sequence[reach.Scenario], answer: Answer) -> reach.Scenario:
