@@ -17,6 +17,8 @@ from typing import Any
 
 from models.hardware import msr
 from models.hardware.constants import known
+from models.hardware.dispatch import dispatch
+from models.hardware.pmu import DELIVERY_NMI as DELIVERY_NMI
 from models.hardware.pmu import EVTSEL_ENABLE as EVTSEL_ENABLE
 from models.hardware.pmu import EVTSEL_PRIVILEGE as EVTSEL_PRIVILEGE
 from models.hardware.pmu import GLOBAL_CTRL as GLOBAL_CTRL
@@ -310,14 +312,11 @@ def cell_of(kind: str, index: int) -> str:
 def write_msr(m: Machine, number: Any, value: Any, fault: str = "#GP") -> None:
     """WRMSR of a 64-bit value to the MSR `number` (32 bits); a faulting write is lost, and emits
     `fault` (H15)."""
-    constant = known(number)
-    other = m.flag(True)
-    for candidate, (kind, index) in numbers(m).items():
-        if constant is None or constant == candidate:
-            hit = number.eq(candidate)
-            other = other & ~hit
-            with m.when(hit):
-                _write(m, f"{candidate:#x}", kind, index, value, fault)
+
+    def write(access: str, found: tuple[str, int]) -> None:
+        _write(m, access, *found, value, fault)
+
+    _, other = dispatch(m, number, numbers(m), write, None)
     with m.when(other):
         m.not_understood("WRMSR", "the MSR is not part of this hardware model")
 
@@ -411,14 +410,10 @@ def fixed3_effect(m: Machine, access: str) -> None:
 def read_msr(m: Machine, number: Any) -> Any:
     """RDMSR of the MSR `number` (32 bits): its 64-bit value; any value for one that is not part
     of this model, as reading it changes nothing here."""
-    constant = known(number)
-    value = m.fresh("undefined/RDMSR", 64)
-    for candidate, (kind, index) in numbers(m).items():
-        if constant is None or constant == candidate:
-            hit = number.eq(candidate)
-            with m.when(hit):
-                found = _read(m, f"{candidate:#x}", kind, index)
-            value = m.ite(hit, found, value)
+    undefined = m.fresh("undefined/RDMSR", 64)
+    value, _ = dispatch(
+        m, number, numbers(m), lambda access, found: _read(m, access, *found), undefined
+    )
     return value
 
 
@@ -464,16 +459,9 @@ def read_pmc(m: Machine, ecx: Any) -> Any:
     places = {i: pmc(i) for i in range(size(m, "gp"))}
     places |= {RDPMC_FIXED | i: fixed_ctr(i) for i in range(size(m, "fixed"))}
     places[RDPMC_METRICS] = PERF_METRICS
-    constant = known(ecx)
-    value = m.const(0, 64)
-    other = m.flag(True)
-    for candidate, cell in places.items():
-        if constant is None or constant == candidate:
-            hit = ecx.eq(candidate)
-            other = other & ~hit
-            with m.when(hit):
-                found = _read_pmc(m, f"{candidate:#x}", cell)
-            value = m.ite(hit, found, value)
+    value, other = dispatch(
+        m, ecx, places, lambda access, cell: _read_pmc(m, access, cell), m.const(0, 64)
+    )
     with m.when(other):
         m.emit("#GP", "RDPMC", value, value, "no such counter")
     return value
@@ -504,4 +492,3 @@ def metrics_clear(m: Machine) -> Any:
 # LVTPC (H13) ----------------------------------------------------------------------------------
 
 LVT_MASKED = 1 << 16
-DELIVERY_NMI = 4 << 8

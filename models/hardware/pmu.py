@@ -13,6 +13,8 @@ from verify.ir.machine import Machine
 GLOBAL_CTRL: Final = "hw.GLOBAL_CTRL"
 GLOBAL_STATUS: Final = "hw.GLOBAL_STATUS"
 LVTPC: Final = "hw.LVTPC"
+# LVTPC delivers an NMI
+DELIVERY_NMI = 4 << 8
 
 EVTSEL_ENABLE = 1 << 22
 EVTSEL_PRIVILEGE = 3 << 16
