@@ -9,6 +9,7 @@ A case is a file; its name is the file's. Keys, with what may be left out in bra
                        (of the violation, without an index for any copy)], [under (the values of
                        hardware parameters that break it; under the others it is proved)]
     [twin]             a right version: [description, base, [[twin.edit]]]; without it the base
+    [target]           what is checked, when not the usual one
     [trees]            the kinds of tree that it is for, when not all
     [config, hardware] what is fixed for both (as on the command line)
     [pending]          why the tool cannot find it yet
@@ -24,6 +25,7 @@ from typing import Any
 
 import models.reference
 from verify.errors import BadInput
+from verify.request import DEFAULT_TARGET
 from verify.source import edit, overlay
 from verify.source.edit import Edit
 from verify.source.mail import read_input, split_messages
@@ -38,7 +40,7 @@ BASES = "bases.toml"
 KINDS = ("reference", "kernel")
 
 _CASE = {"description", "why", "base", "edit", "refutes", "twin", "trees", "config", "hardware"}
-_CASE |= {"pending"}
+_CASE |= {"pending", "target"}
 _REFUTES = {"property", "cause", "register", "under"}
 
 
@@ -95,6 +97,7 @@ class Case:
     right: Recipes
     config: Mapping[str, int]
     hardware: Mapping[str, str]
+    target: str = DEFAULT_TARGET
     pending: str = ""
 
     def build(self, tree: Tree, folders: Sequence[Path] = ()) -> Built:
@@ -237,6 +240,7 @@ def _case(path: Path, bases: Mapping[str, Recipes]) -> Case:
         right=_edited(_named(bases, twin if "base" in twin.value else table), twin, trees),
         config=config,
         hardware={name: hardware.text(name) for name in hardware.value},
+        target=table.text("target", DEFAULT_TARGET),
         pending=table.text("pending", ""),
     )
     if not case.refutes:

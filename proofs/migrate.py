@@ -13,14 +13,17 @@ from verify.target import EmulatedRead
 
 
 def properties(switch: Switch) -> list[Property]:
-    """One property, over all registers."""
+    """One property, over all registers; none where the target knows no migrations."""
     entry = switch.entries[0]
+    violations = list(_violations(switch))
+    if not violations:
+        return []
     return [
         Property(
             "migrate.closed",
             "migrate",
             "what userspace reads of a register, it can write to a vCPU of the same configuration",
-            simply(list(_violations(switch))),
+            simply(violations),
             (entry, switch.target.entered(switch.points[entry].cells)),
             "the guest is entered",
         )

@@ -56,6 +56,7 @@ ON_KERNELS = pytest.mark.parametrize(
 def answers(case: Case, built: Built, kernel: Path | None) -> Mapping[str, Result]:
     request = Request(
         kernel=kernel,
+        target=case.target,
         properties=tuple(refuted.property for refuted in case.refutes),
         defines=built.defines,
         config=case.config,

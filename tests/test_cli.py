@@ -77,8 +77,8 @@ def refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Refusal:
         ("check --nosuch", "No such option"),
         ("check extra", "unexpected extra argument (extra)"),
         ("check --kernel", "requires an argument"),
-        ("check --target mediated-pmu-amd", "--target: no such name: mediated-pmu-amd; did you"),
-        ("check --target x", "use one of: mediated-pmu-intel"),
+        ("check --target mediated-pmu-arm", "--target: no such name: mediated-pmu-arm; did you"),
+        ("check --target x", "use one of: mediated-pmu-amd, mediated-pmu-intel"),
         ("check --property restor.*", "--property: nothing matches restor.*; did you mean"),
         ("check --define KVM_NO_SUCH_THING=1", "the tree has no such constant"),
         ("check --define 4=KVM", "--define '4=KVM': not NAME=VALUE"),
@@ -367,6 +367,7 @@ def test_help(words: str, capsys: pytest.CaptureFixture[str]) -> None:
     ("kind", "name"),
     [
         ("targets", "mediated-pmu-intel"),
+        ("targets", "mediated-pmu-amd"),
         ("properties", "order.fixed3-metrics.put"),
         ("registers", "PERF_METRICS"),
         ("assumptions", "host.perf"),

@@ -13,25 +13,23 @@ Every change has its own input, so that a guest that does nothing stays nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from models.hardware import intel_pmu as pmu
-from models.hardware import msr, vmx
+from models.environment.cpu import Cpu
+from models.hardware import msr
+from models.hardware.pmu import GLOBAL_CTRL, GLOBAL_STATUS
 from verify.ir.machine import Machine
 from verify.target import Observation
 
 
-def _numbers(m: Machine, cell: str) -> tuple[int, ...]:
+def _numbers(cpu: Cpu, m: Machine, cell: str) -> tuple[int, ...]:
     """The MSRs through which a register's value is read and written."""
-    table = msr.table(pmu.size(m, "gp"), pmu.size(m, "fixed"))
-    kinds = {"PERFCTR": "PMC", "PMC": "PMC"}
-    found = []
-    for number, (kind, index) in table.items():
-        name = kinds.get(kind, kind)
-        if cell in (f"hw.{name}", f"hw.{name}[{index}]"):
-            found.append(number)
-    return tuple(found)
+    return tuple(
+        number
+        for number, (kind, index) in cpu.pmu.numbers(m).items()
+        if cpu.pmu.cell_of(kind, index) == cell
+    )
 
 
 def _open(m: Machine, access: str, numbers: Sequence[int]) -> Any:
@@ -42,125 +40,108 @@ def _open(m: Machine, access: str, numbers: Sequence[int]) -> Any:
     return result
 
 
-def writable(m: Machine, cell: str) -> Any:
+def writable(cpu: Cpu, m: Machine, cell: str) -> Any:
     """The guest can write the register directly."""
-    numbers = _numbers(m, cell)
-    if cell == pmu.GLOBAL_STATUS:
-        numbers = (msr.STATUS_RESET, msr.STATUS_SET)
-    return _open(m, "W", numbers) & _exists(m, cell)
+    numbers = _numbers(cpu, m, cell)
+    if cell == GLOBAL_STATUS:
+        numbers = cpu.pmu.WRITES_STATUS
+    return _open(m, "W", numbers) & cpu.pmu.exists(m, cell)
 
 
-def _exists(m: Machine, cell: str) -> Any:
-    if cell == pmu.PERF_METRICS:
-        return pmu.has_metrics(m)
-    if "[" not in cell:
-        return m.flag(True)
-    index = int(cell[cell.index("[") + 1 : -1])
-    return pmu.has_fixed(m, index) if cell == pmu.fixed_ctr(index) else pmu.has_gp(m, index)
-
-
-def _in_rdpmc(m: Machine, cell: str) -> bool:
-    return cell == pmu.PERF_METRICS or cell in pmu.counters(m)
-
-
-def readable(m: Machine, cell: str) -> Any:
+def readable(cpu: Cpu, m: Machine, cell: str) -> Any:
     """The guest can read the register directly, by RDMSR or RDPMC."""
-    result = _open(m, "R", _numbers(m, cell))
-    if _in_rdpmc(m, cell):
-        result = result | ~vmx.rdpmc_exits(m)
-    return result & _exists(m, cell)
+    result = _open(m, "R", _numbers(cpu, m, cell))
+    if cell in cpu.pmu.by_rdpmc(m):
+        result = result | ~cpu.rdpmc_exits(m)
+    return result & cpu.pmu.exists(m, cell)
 
 
-def can_count(m: Machine, cell: str) -> Any:
+def can_count(cpu: Cpu, m: Machine, cell: str) -> Any:
     """The counter, or PERF_METRICS, advances for the guest at some time while it runs.
 
-    Where VM-entry does not load GLOBAL_CTRL, what counts are the host's own events.
+    Where GLOBAL_CTRL is not the guest's, what counts are the host's own events.
     """
+    pmu = cpu.pmu
     bit = m.const(1, 64) << pmu.position(cell)
-    by_guest = writable(m, pmu.GLOBAL_CTRL) & (pmu.limit(m, pmu.GLOBAL_CTRL) & bit).nonzero()
-    on = by_guest | (vmx.loads_global_ctrl(m) & (m.get(pmu.GLOBAL_CTRL) & bit).nonzero())
-    if cell == pmu.PERF_METRICS:
-        return on & can_count(m, pmu.fixed_ctr(3))
-    index = int(cell[cell.index("[") + 1 : -1])
-    control = pmu.evtsel(index) if cell == pmu.pmc(index) else pmu.FIXED_CTR_CTRL
-    return on & (pmu.selected(m, cell) | writable(m, control)) & _exists(m, cell)
+    by_guest = writable(cpu, m, GLOBAL_CTRL) & (pmu.limit(m, GLOBAL_CTRL) & bit).nonzero()
+    on = by_guest | (cpu.owns_ctrl(m) & (m.get(GLOBAL_CTRL) & bit).nonzero())
+    counter = pmu.goes_with(cell)
+    if counter != cell:
+        return on & can_count(cpu, m, counter)
+    enabled = pmu.selected_in_guest(m, cell) | writable(cpu, m, pmu.control(cell))
+    return on & enabled & pmu.exists(m, cell)
 
 
-def _registers(m: Machine) -> list[str]:
-    selectors = [pmu.evtsel(i) for i in range(pmu.size(m, "gp"))]
-    controls = [pmu.FIXED_CTR_CTRL, pmu.GLOBAL_CTRL, pmu.GLOBAL_STATUS, pmu.PERF_METRICS]
-    return [*pmu.counters(m), *selectors, *controls]
+def _registers(cpu: Cpu, m: Machine) -> list[str]:
+    """All that the guest may see, each once."""
+    return list(dict.fromkeys((*cpu.pmu.registers(m), *cpu.pmu.by_rdpmc(m))))
 
 
-def observe(m: Machine) -> list[Observation]:
+def observe(cpu: Cpu, m: Machine) -> list[Observation]:
     """What the guest can read directly."""
-    return [Observation(cell, readable(m, cell), m.get(cell)) for cell in _registers(m)]
+    return [Observation(cell, readable(cpu, m, cell), m.get(cell)) for cell in _registers(cpu, m)]
 
 
-def reachable(m: Machine) -> list[Observation]:
+def reachable(cpu: Cpu, m: Machine) -> list[Observation]:
     """What the guest can read, write or let count directly. What a write of fixed counter 3 does
     to PERF_METRICS (H3) is no access of PERF_METRICS."""
     result = []
-    for cell in _registers(m):
-        visible = readable(m, cell) | writable(m, cell)
-        if _in_rdpmc(m, cell):
-            visible = visible | can_count(m, cell)
+    for cell in _registers(cpu, m):
+        visible = readable(cpu, m, cell) | writable(cpu, m, cell)
+        if cell in cpu.pmu.counted(m):
+            visible = visible | can_count(cpu, m, cell)
         result.append(Observation(cell, visible, m.get(cell)))
     return result
 
 
-def _becomes(m: Machine, cell: str, possible: Any, value: Any, note: str) -> None:
+def becomes(m: Machine, cell: str, possible: Any, value: Any, note: str) -> None:
     """The guest may have changed the register to `value`."""
     with m.when(possible & m.fresh(f"{cell}/{note}", 0)):
         m.emit("guest", cell, m.get(cell), value, note)
         m.set(cell, value)
 
 
-def guest(m: Machine) -> None:
-    """Any number of steps of the guest; nothing when it was not entered."""
-    entered = m.get("run.inside")
-    clears = _metrics_clear(m)
-    fixed3 = writable(m, pmu.fixed_ctr(3))
-    can = {cell: can_count(m, cell) for cell in (*pmu.counters(m), pmu.PERF_METRICS)}
-    write = {cell: writable(m, cell) for cell in _registers(m)}
-    any_value: Callable[[str], Any] = lambda cell: (  # noqa: E731
-        m.fresh(cell, 64) & pmu.limit(m, cell)
-    )
-    with m.when(entered):
-        _status(m, can, write)
-        for cell in _registers(m):
-            if cell in (pmu.GLOBAL_STATUS, pmu.PERF_METRICS):
-                continue
-            possible = write[cell] | can[cell] if cell in can else write[cell]
-            _becomes(m, cell, possible, any_value(cell), "changes")
-        zero = m.const(0, 64)
-        _becomes(m, pmu.fixed_ctr(3), clears, zero, "metrics-clear")
-        _becomes(m, pmu.PERF_METRICS, clears, zero, "metrics-clear")
-        with m.when(fixed3 & m.fresh("FIXED_CTR3 written", 0)):
-            pmu.fixed3_effect(m, "guest")
-        metrics = write[pmu.PERF_METRICS] | can[pmu.PERF_METRICS]
-        _becomes(m, pmu.PERF_METRICS, metrics, any_value(pmu.PERF_METRICS), "changes")
+def any_value(cpu: Cpu, m: Machine, cell: str) -> Any:
+    """A value that the guest chooses."""
+    return m.fresh(cell, 64) & cpu.pmu.limit(m, cell)
 
 
-def _metrics_clear(m: Machine) -> Any:
-    """The guest can use RDPMC metrics-clear (H6)."""
-    enabled = (m.get(pmu.FIXED_CTR_CTRL) & (1 << pmu.METRICS_CLEAR_BIT)).nonzero()
-    offered = pmu.capability(m, msr.CAP_METRICS_CLEAR) & pmu.has_metrics(m)
-    return offered & ~vmx.rdpmc_exits(m) & (enabled | writable(m, pmu.FIXED_CTR_CTRL))
+def guest(
+    cpu: Cpu,
+    m: Machine,
+    apart: Collection[str] = (),
+    finish: Callable[[Mapping[str, Any]], None] | None = None,
+) -> None:
+    """Any number of steps of the guest; nothing when it was not entered.
+
+    `finish` does the rest for the registers `apart`, told for each cell whether the guest's steps
+    can change it.
+    """
+    can = {cell: can_count(cpu, m, cell) for cell in cpu.pmu.counted(m)}
+    change = {cell: writable(cpu, m, cell) for cell in cpu.pmu.registers(m)}
+    change |= {cell: change[cell] | can[cell] for cell in can}
+    with m.when(m.get("run.inside")):
+        _status(cpu, m, can)
+        for cell, possible in change.items():
+            if cell != GLOBAL_STATUS and cell not in apart:
+                becomes(m, cell, possible, any_value(cpu, m, cell), "changes")
+        if finish is not None:
+            finish(change)
 
 
-def _status(m: Machine, can: dict[str, Any], write: dict[str, Any]) -> None:
+def _status(cpu: Cpu, m: Machine, can: Mapping[str, Any]) -> None:
     """Bits of GLOBAL_STATUS are set by overflows and events, and cleared and set by writes."""
-    none, legal = m.const(0, 64), pmu.limit(m, pmu.GLOBAL_STATUS)
+    none, legal = m.const(0, 64), cpu.pmu.limit(m, GLOBAL_STATUS)
+    clear, set_ = cpu.pmu.WRITES_STATUS
     # Events of a unit that the host keeps for itself are the host's.
-    settable = m.ite(vmx.loads_global_ctrl(m), legal & pmu.GUEST_EVENT_BITS, none)
+    settable = m.ite(cpu.owns_ctrl(m), legal & cpu.pmu.GUEST_EVENT_BITS, none)
     for cell, possible in can.items():
-        settable = settable | m.ite(possible, m.const(1 << pmu.position(cell), 64), none)
-    settable = settable | m.ite(_open(m, "W", (msr.STATUS_SET,)), legal, none)
-    clearable = m.ite(_open(m, "W", (msr.STATUS_RESET,)), legal, none)
-    before = m.get(pmu.GLOBAL_STATUS)
+        settable = settable | m.ite(possible, m.const(1 << cpu.pmu.position(cell), 64), none)
+    settable = settable | m.ite(_open(m, "W", (set_,)), legal, none)
+    clearable = m.ite(_open(m, "W", (clear,)), legal, none)
+    before = m.get(GLOBAL_STATUS)
     after = before | (m.fresh("overflow", 64) & settable)
     after = after & ~(m.fresh("acknowledge", 64) & clearable)
     with m.when(after.ne(before)):
-        m.emit("guest", pmu.GLOBAL_STATUS, before, after, "overflows, acknowledges")
-    m.set(pmu.GLOBAL_STATUS, after)
+        m.emit("guest", GLOBAL_STATUS, before, after, "overflows, acknowledges")
+    m.set(GLOBAL_STATUS, after)

@@ -67,12 +67,13 @@ static inline void perf_get_x86_pmu_capability(struct x86_pmu_capability *cap)
 struct kvm_cpuid_entry2 __guest_cpuid_pmu;
 struct kvm_cpuid_entry2 __guest_cpuid_other;
 bool __model_has_cpuid(u32 function);
+bool __model_is_pmu_leaf(u32 function);
 
 static inline struct kvm_cpuid_entry2 *kvm_find_cpuid_entry(struct kvm_vcpu *vcpu, u32 function)
 {
 	if (!__model_has_cpuid(function))
 		return NULL;
-	if (function == 0xa)
+	if (__model_is_pmu_leaf(function))
 		return &__guest_cpuid_pmu;
 	return &__guest_cpuid_other;
 }

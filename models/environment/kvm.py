@@ -1,15 +1,16 @@
 """Contracts of KVM's and the kernel's helpers around the PMU code (domain.md 1 and 3).
 
 The C side is kernel.h and kvm.h in this folder. Cells: `config.*` of the host are those of the
-hardware model; the guest's are `config.guest_pdcm` (truth value) and `config.guest_has_cpuid_pmu`.
+hardware model; the guest has the CPUID leaf of its PMU where `config.guest_has_cpuid_pmu`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from models.hardware import intel_pmu as pmu
 from models.hardware.constants import known
+from models.hardware.pmu import LVTPC
 from verify.ir.contract import CallSite, Contract
 from verify.ir.machine import Machine
 from verify.ir.program import Program
@@ -17,14 +18,9 @@ from verify.ir.types import Int
 from verify.target import Assumption
 
 CELLS = {
-    "config.guest_pdcm": 0,
     "config.guest_has_cpuid_pmu": 0,
 }
 
-VCPU = "vmx.vcpu"
-PMU_LEAF = 0xA
-# State of the host that goes into the VMCS and says nothing of the PMU
-_HOST_STATE = ("read_cr0", "__read_cr3", "cr4_read_shadow", "__model_address")
 APIC_LVTPC = 0x340
 
 ASSUMPTIONS = (
@@ -39,11 +35,6 @@ ASSUMPTIONS = (
         "(cpuid.c: kvm_set_cpuid, kvm_can_set_cpuid_and_feature_msrs)",
     ),
     Assumption(
-        "kvm.perf-capabilities",
-        "the guest's PERF_CAPABILITIES is a subset of what KVM supports "
-        "(kvm_set_msr_common refuses the rest)",
-    ),
-    Assumption(
         "kvm.event-filter",
         "the event filter may allow or deny any counter at any time (pmu.c: pmc_is_event_allowed)",
     ),
@@ -52,8 +43,6 @@ ASSUMPTIONS = (
         "the event selectors that perf gives for fixed counters and for emulated instructions may "
         "be anything (vmx/pmu_intel.c: intel_get_fixed_pmc_eventsel)",
     ),
-    Assumption("kvm.lbr", "no MSR of the model is one of the last branch records"),
-    Assumption("kvm.no-td", "the vCPU is not that of a trust domain (TDX has no mediated PMU)"),
     Assumption(
         "kvm.ops",
         "the vendor's PMU operations are those of its table and do not change "
@@ -62,13 +51,13 @@ ASSUMPTIONS = (
 )
 
 
-def mediated(m: Machine) -> Any:
+def mediated(m: Machine, vcpu: str) -> Any:
     """The guest's PMU is switched: pmu.h, kvm_vcpu_has_mediated_pmu."""
-    version = m.get(f"{VCPU}.arch.pmu.version")
+    version = m.get(f"{vcpu}.arch.pmu.version")
     return m.get("enable_mediated_pmu").nonzero() & version.nonzero()
 
 
-def _any(label: str) -> Contract:
+def anything(label: str) -> Contract:
     """Any value at each call."""
 
     def answer(m: Machine, call: CallSite) -> Any:
@@ -99,7 +88,7 @@ def always(value: int) -> Contract:
     return answer
 
 
-def _nothing(m: Machine, call: CallSite) -> None:
+def nothing(m: Machine, call: CallSite) -> None:
     """No effect on what is modelled."""
 
 
@@ -126,18 +115,26 @@ def _apic_write(m: Machine, call: CallSite) -> None:
     """A write of the CPU's own local APIC; only LVTPC is modelled (H13)."""
     register, value = call.args
     with m.when(register.eq(APIC_LVTPC)):
-        m.emit("APIC", pmu.LVTPC, m.get(pmu.LVTPC), value.zext(64))
-        m.set(pmu.LVTPC, value.zext(64))
+        m.emit("APIC", LVTPC, m.get(LVTPC), value.zext(64))
+        m.set(LVTPC, value.zext(64))
 
 
-def _has_cpuid(m: Machine, call: CallSite) -> Any:
-    """The guest has this CPUID leaf; the PMU's is a part of its configuration."""
-    assert isinstance(call.result, Int)
-    (function,) = call.args
-    other = m.fresh("cpuid", 0)
-    pmu_leaf = function.eq(PMU_LEAF)
-    has = (pmu_leaf & m.get("config.guest_has_cpuid_pmu")) | (~pmu_leaf & other)
-    return as_bool(m, has, call.result.width)
+def _cpuid(leaf: int) -> dict[str, Contract]:
+    """The guest's CPUID; the PMU's leaf is a part of its configuration."""
+
+    def has(m: Machine, call: CallSite) -> Any:
+        assert isinstance(call.result, Int)
+        (function,) = call.args
+        other = m.fresh("cpuid", 0)
+        of_pmu = function.eq(leaf)
+        found = (of_pmu & m.get("config.guest_has_cpuid_pmu")) | (~of_pmu & other)
+        return as_bool(m, found, call.result.width)
+
+    def is_of_pmu(m: Machine, call: CallSite) -> Any:
+        assert isinstance(call.result, Int)
+        return as_bool(m, call.args[0].eq(leaf), call.result.width)
+
+    return {"__model_has_cpuid": has, "__model_is_pmu_leaf": is_of_pmu}
 
 
 def _events_mask_len(m: Machine, call: CallSite) -> Any:
@@ -145,17 +142,20 @@ def _events_mask_len(m: Machine, call: CallSite) -> Any:
     return m.fresh("events_mask_len", 5).zext(8)
 
 
-def contracts(program: Program) -> dict[str, Contract]:
-    """By the name of the function that they stand for."""
-    pdcm = program.constant("X86_FEATURE_PDCM")
+def contracts(
+    program: Program, features: Mapping[str, tuple[str, str]], leaf: int
+) -> dict[str, Contract]:
+    """By the name of the function that they stand for. `features`: the cells that say whether the
+    host and the guest have a feature, by its macro; other features may be there or not. `leaf`: of
+    the guest's CPUID, tells of its PMU."""
+    numbers = {program.constant(name): cells for name, cells in features.items()}
 
-    def feature(label: str, of_pdcm: str) -> Contract:
+    def feature(label: str, side: int) -> Contract:
         def answer(m: Machine, call: CallSite) -> Any:
             assert isinstance(call.result, Int)
-            number = call.args[-1]
-            known_number = known(number)
-            if pdcm is not None and known_number == pdcm:
-                return as_bool(m, m.get(of_pdcm), call.result.width)
+            number = known(call.args[-1])
+            if number is not None and number in numbers:
+                return as_bool(m, m.get(numbers[number][side]), call.result.width)
             return as_bool(m, m.fresh(label, 0), call.result.width)
 
         return answer
@@ -163,32 +163,26 @@ def contracts(program: Program) -> dict[str, Contract]:
     return {
         "__model_warn": _warn,
         "apic_write": _apic_write,
-        "__model_cpu_has": feature("cpu_has", "config.host_pdcm"),
-        "guest_cpu_cap_has": feature("guest_cpu_cap_has", "config.guest_pdcm"),
-        "__model_has_cpuid": _has_cpuid,
+        "__model_cpu_has": feature("cpu_has", 0),
+        "guest_cpu_cap_has": feature("guest_cpu_cap_has", 1),
+        **_cpuid(leaf),
         "__model_host_version": cell("config.host_version"),
         "__model_host_gp": cell("config.host_gp"),
         "__model_host_fixed": cell("config.host_fixed"),
         "__model_host_gp_width": cell("config.host_gp_width"),
         "__model_host_fixed_width": cell("config.host_fixed_width"),
-        "__model_host_events_mask": _any("events_mask"),
+        "__model_host_events_mask": anything("events_mask"),
         "__model_host_events_mask_len": _events_mask_len,
-        "__model_host_pebs_ept": _any("pebs_ept"),
-        "__model_host_mediated": _any("mediated"),
-        "cpuid_model_is_consistent": _any("consistent"),
+        "__model_host_pebs_ept": anything("pebs_ept"),
+        "__model_host_mediated": anything("mediated"),
+        "cpuid_model_is_consistent": anything("consistent"),
         "kvm_can_set_cpuid_and_feature_msrs": always(1),
         "lapic_in_kernel": always(1),
-        "is_td_vcpu": always(0),
-        "kvm_lapic_get_reg": _any("guest LVTPC"),
-        "kvm_make_request": _nothing,
-        "perf_load_guest_context": _nothing,
-        "perf_put_guest_context": _nothing,
-        "perf_get_hw_event_config": _any("event"),
-        "intel_get_fixed_pmc_eventsel": _any("event"),
-        "pmc_is_event_allowed": _any("allowed"),
-        "x86_perf_get_lbr": _nothing,
-        "is_noncanonical_msr_address": _any("noncanonical"),
-        "__model_op_get_cpl": _any("cpl"),
-        "intel_pmu_is_valid_lbr_msr": always(0),
-        **{name: _any(name) for name in _HOST_STATE},
+        "kvm_lapic_get_reg": anything("guest LVTPC"),
+        "kvm_make_request": nothing,
+        "perf_load_guest_context": nothing,
+        "perf_put_guest_context": nothing,
+        "perf_get_hw_event_config": anything("event"),
+        "pmc_is_event_allowed": anything("allowed"),
+        "__model_op_get_cpl": anything("cpl"),
     }

@@ -7,15 +7,34 @@ from __future__ import annotations
 
 from typing import Any
 
-from models.environment.kvm import as_bool, cell
+from models.environment import bitmap
+from models.environment.cpu import Cpu
+from models.environment.kvm import always, anything, cell, nothing
 from models.hardware import intel_pmu as pmu
-from models.hardware import msr, vmx
-from models.hardware.constants import known
+from models.hardware import vmx
 from verify.ir.contract import CallSite, Contract
 from verify.ir.machine import Machine
 from verify.target import Assumption
 
+VCPU = "vmx.vcpu"
+PMU_LEAF = 0xA
+# State of the host that goes into the VMCS and says nothing of the PMU
+_HOST_STATE = ("read_cr0", "__read_cr3", "cr4_read_shadow", "__model_address")
+
+CELLS = {"config.guest_pdcm": 0}
+FEATURES = {"X86_FEATURE_PDCM": ("config.host_pdcm", "config.guest_pdcm")}
+"""Whether CPU and guest have PERF_CAPABILITIES."""
+
+CPU = Cpu(pmu, VCPU, vmx.rdpmc_exits, vmx.loads_global_ctrl)
+
 ASSUMPTIONS = (
+    Assumption(
+        "kvm.perf-capabilities",
+        "the guest's PERF_CAPABILITIES is a subset of what KVM supports "
+        "(kvm_set_msr_common refuses the rest)",
+    ),
+    Assumption("kvm.lbr", "no MSR of the model is one of the last branch records"),
+    Assumption("kvm.no-td", "the vCPU is not that of a trust domain (TDX has no mediated PMU)"),
     Assumption(
         "vmx.other-fields",
         "VMCS fields and MSRs outside of the model have no effect on the PMU's registers",
@@ -28,8 +47,6 @@ ASSUMPTIONS = (
     Assumption("vmx.msr-bitmap", "the CPU has MSR bitmaps, and KVM uses them"),
     Assumption("vmx.no-nested", "the vCPU runs no nested guest"),
 )
-
-READ, WRITE = 1, 2  # MSR_TYPE_R, MSR_TYPE_W
 
 
 def _write_field(m: Machine, call: CallSite) -> None:
@@ -62,39 +79,6 @@ def _change_bits(name: str) -> Contract:
     return answer
 
 
-def _numbers(m: Machine) -> list[int]:
-    return list(msr.table(pmu.size(m, "gp"), pmu.size(m, "fixed")))
-
-
-def _intercept(m: Machine, call: CallSite) -> None:
-    """vmx_set_intercept_for_msr: the filter of userspace may keep an access intercepted."""
-    number, kind, on = call.args
-    constant = known(number)
-    other = m.flag(True)
-    for candidate in _numbers(m):
-        if constant is not None and constant != candidate:
-            continue
-        other = other & number.ne(candidate)
-        for bit, access in ((READ, "R"), (WRITE, "W")):
-            denied = m.fresh(f"filter/{access}{candidate:#x}", 0)
-            with m.when(number.eq(candidate) & (kind & bit).nonzero()):
-                m.set(msr.bitmap(access, candidate), on.nonzero() | denied)
-    with m.when(other & ~on.nonzero()):
-        m.not_understood("interception", "an MSR outside of the model is left to the guest")
-
-
-def _intercepted(m: Machine, call: CallSite) -> Any:
-    """An MSR outside of the model is always intercepted: the guest's access changes nothing."""
-    number, write = call.args
-    result = m.flag(True)
-    for candidate in _numbers(m):
-        flags = [m.get(msr.bitmap(access, candidate)) for access in ("R", "W")]
-        found = m.ite(write.nonzero(), flags[1], flags[0])
-        result = m.ite(number.eq(candidate), found, result)
-    width = getattr(call.result, "width", 8)
-    return as_bool(m, result, width)
-
-
 def contracts() -> dict[str, Contract]:
     """By the name of the function that they stand for."""
     return {
@@ -107,6 +91,11 @@ def contracts() -> dict[str, Contract]:
         "exec_controls_changebit": _change_bits("vmcs.exec_controls"),
         "vm_entry_controls_changebit": _change_bits("vmcs.entry_controls"),
         "vm_exit_controls_changebit": _change_bits("vmcs.exit_controls"),
-        "__model_intercept": _intercept,
-        "__model_intercepted": _intercepted,
+        **bitmap.contracts(pmu),
+        "is_td_vcpu": always(0),
+        "intel_get_fixed_pmc_eventsel": anything("event"),
+        "x86_perf_get_lbr": nothing,
+        "is_noncanonical_msr_address": anything("noncanonical"),
+        "intel_pmu_is_valid_lbr_msr": always(0),
+        **{name: anything(name) for name in _HOST_STATE},
     }

@@ -17,13 +17,20 @@ from typing import Any
 
 from models.hardware import msr
 from models.hardware.constants import known
+from models.hardware.dispatch import dispatch
+from models.hardware.pmu import DELIVERY_NMI as DELIVERY_NMI
+from models.hardware.pmu import EVTSEL_ENABLE as EVTSEL_ENABLE
+from models.hardware.pmu import EVTSEL_PRIVILEGE as EVTSEL_PRIVILEGE
+from models.hardware.pmu import GLOBAL_CTRL as GLOBAL_CTRL
+from models.hardware.pmu import GLOBAL_STATUS as GLOBAL_STATUS
+from models.hardware.pmu import LVTPC as LVTPC
+from models.hardware.pmu import evtsel as evtsel
+from models.hardware.pmu import index_of as index_of
+from models.hardware.pmu import pmc as pmc
 from verify.ir.machine import Machine
 
-GLOBAL_CTRL = "hw.GLOBAL_CTRL"
-GLOBAL_STATUS = "hw.GLOBAL_STATUS"
 FIXED_CTR_CTRL = "hw.FIXED_CTR_CTRL"
 PERF_METRICS = "hw.PERF_METRICS"
-LVTPC = "hw.LVTPC"
 INTEL_CTRL = "config.intel_ctrl"
 """What host perf has in GLOBAL_CTRL while it counts."""
 
@@ -35,8 +42,7 @@ EVENT_BITS = sum(1 << bit for bit in (55, 58, 59, 61, 62, 63))
 # Of those, what can be set while a guest runs: freezes take bits of DEBUGCTL that KVM refuses to
 # guests of a mediated PMU, and CPUs with one have no uncore counters that report here.
 GUEST_EVENT_BITS = sum(1 << bit for bit in (55, 62, 63))
-EVTSEL_ENABLE = 1 << 22
-EVTSEL_PRIVILEGE = 3 << 16
+WRITES_STATUS = (msr.STATUS_RESET, msr.STATUS_SET)
 
 RDPMC_FIXED = 1 << 30
 RDPMC_METRICS = 1 << 29
@@ -44,16 +50,6 @@ RDPMC_METRICS = 1 << 29
 FIXED3_WRITE = ("preserve", "clear", "havoc")
 METRICS_RESERVED = ("ignore", "fault")
 METRICS_CLEAR_CPL0 = ("0", "1")
-
-
-def pmc(i: int) -> str:
-    """The cell of a general-purpose counter."""
-    return f"hw.PMC[{i}]"
-
-
-def evtsel(i: int) -> str:
-    """The cell of an event selector."""
-    return f"hw.EVTSEL[{i}]"
 
 
 def fixed_ctr(i: int) -> str:
@@ -159,12 +155,22 @@ def limits(m: Machine) -> None:
     m.set("config.limit_metrics", m.ite(metrics, wide, none))
 
 
+def exists(m: Machine, cell: str) -> Any:
+    """The CPU has the register."""
+    if cell == PERF_METRICS:
+        return has_metrics(m)
+    if "[" not in cell:
+        return m.flag(True)
+    index = index_of(cell)
+    return has_fixed(m, index) if cell == fixed_ctr(index) else has_gp(m, index)
+
+
 def limit(m: Machine, cell: str) -> Any:
     """The bits that a register can hold on this CPU (64 bits)."""
     if cell in (GLOBAL_CTRL, GLOBAL_STATUS, PERF_METRICS):
         mask = {GLOBAL_CTRL: "ctrl", GLOBAL_STATUS: "status", PERF_METRICS: "metrics"}[cell]
         return m.get(f"config.limit_{mask}")
-    index = int(cell[cell.index("[") + 1 : -1]) if "[" in cell else 0
+    index = index_of(cell) if "[" in cell else 0
     if cell == pmc(index):
         return m.ite(has_gp(m, index), m.get("config.limit_gp"), m.const(0, 64))
     if cell == fixed_ctr(index):
@@ -176,8 +182,22 @@ def limit(m: Machine, cell: str) -> Any:
 
 def limited(m: Machine) -> list[str]:
     """The cells of registers whose values are limited."""
-    selectors = [evtsel(i) for i in range(size(m, "gp"))]
-    return [*counters(m), *selectors, GLOBAL_CTRL, GLOBAL_STATUS, PERF_METRICS]
+    return [*counters(m), *_selectors(m), GLOBAL_CTRL, GLOBAL_STATUS, PERF_METRICS]
+
+
+def registers(m: Machine) -> list[str]:
+    """The cells of all registers that an MSR reads or writes."""
+    controls = [FIXED_CTR_CTRL, GLOBAL_CTRL, GLOBAL_STATUS, PERF_METRICS]
+    return [*counters(m), *_selectors(m), *controls]
+
+
+def _selectors(m: Machine) -> list[str]:
+    return [evtsel(i) for i in range(size(m, "gp"))]
+
+
+def off(m: Machine) -> dict[str, Any]:
+    """What host perf leaves in the controls, by cell: no bit is set."""
+    return dict.fromkeys((*_selectors(m), FIXED_CTR_CTRL), m.const(0, 64))
 
 
 def legal(m: Machine) -> Any:
@@ -193,18 +213,33 @@ def legal(m: Machine) -> Any:
 
 def selected(m: Machine, cell: str) -> Any:
     """The local enable of a counter: its selector's or its part of FIXED_CTR_CTRL."""
-    index = int(cell[cell.index("[") + 1 : -1])
+    index = index_of(cell)
     if cell == pmc(index):
         selector = m.get(evtsel(index))
         return _bit(selector, 22) & (selector & EVTSEL_PRIVILEGE).nonzero()
     return m.get(FIXED_CTR_CTRL).extract(4 * index + 1, 4 * index).nonzero()
 
 
+def selected_in_guest(m: Machine, cell: str) -> Any:
+    """The same while a guest runs: it does not depend on who runs."""
+    return selected(m, cell)
+
+
+def control(cell: str) -> str:
+    """The register with a counter's local enable."""
+    return evtsel(index_of(cell)) if cell == pmc(index_of(cell)) else FIXED_CTR_CTRL
+
+
+def goes_with(cell: str) -> str:
+    """The counter that a register counts with."""
+    return fixed_ctr(3) if cell == PERF_METRICS else cell
+
+
 def position(cell: str) -> int:
     """The bit of a counter, or of PERF_METRICS, in GLOBAL_CTRL and GLOBAL_STATUS."""
     if cell == PERF_METRICS:
         return METRICS_BIT
-    index = int(cell[cell.index("[") + 1 : -1])
+    index = index_of(cell)
     return index if cell == pmc(index) else FIXED_BASE + index
 
 
@@ -218,10 +253,20 @@ def counts(m: Machine, cell: str) -> Any:
 
 def counting(m: Machine) -> list[tuple[str, Any, str]]:
     """Which counters, and PERF_METRICS, advance now: (cell, flag, why)."""
-    cells = (*counters(m), PERF_METRICS)
     return [
-        (cell, counts(m, cell), f"bit {position(cell)} of GLOBAL_CTRL is set") for cell in cells
+        (cell, counts(m, cell), f"bit {position(cell)} of GLOBAL_CTRL is set")
+        for cell in counted(m)
     ]
+
+
+def counted(m: Machine) -> list[str]:
+    """The cells of what counts: counters and PERF_METRICS."""
+    return [*counters(m), PERF_METRICS]
+
+
+def by_rdpmc(m: Machine) -> list[str]:
+    """The cells that some RDPMC reads."""
+    return counted(m)
 
 
 def advance(m: Machine, access: str, *affected: str) -> None:
@@ -239,7 +284,7 @@ def advance(m: Machine, access: str, *affected: str) -> None:
 def advance_all(m: Machine, access: str) -> None:
     """Everything that counts may have advanced and overflowed, just before the controls change."""
     _overflow(m, access)
-    advance(m, access, *counters(m), PERF_METRICS)
+    advance(m, access, *counted(m))
 
 
 def _overflow(m: Machine, access: str) -> None:
@@ -251,21 +296,31 @@ def _overflow(m: Machine, access: str) -> None:
     m.set(GLOBAL_STATUS, m.get(GLOBAL_STATUS) | (bits & able))
 
 
+# Names of MSRs ----------------------------------------------------------------------------------
+
+
+def numbers(m: Machine) -> dict[int, tuple[str, int]]:
+    """Every MSR number of this model with its kind and index."""
+    return msr.table(size(m, "gp"), size(m, "fixed"))
+
+
+def cell_of(kind: str, index: int) -> str:
+    """The register that is read and written by an MSR of this kind."""
+    indexed = {"PERFCTR": pmc, "PMC": pmc, "EVTSEL": evtsel, "FIXED_CTR": fixed_ctr}
+    return indexed[kind](index) if kind in indexed else f"hw.{kind}"
+
+
 # WRMSR ----------------------------------------------------------------------------------------
 
 
 def write_msr(m: Machine, number: Any, value: Any, fault: str = "#GP") -> None:
     """WRMSR of a 64-bit value to the MSR `number` (32 bits); a faulting write is lost, and emits
     `fault` (H15)."""
-    numbers = msr.table(size(m, "gp"), size(m, "fixed"))
-    constant = known(number)
-    other = m.flag(True)
-    for candidate, (kind, index) in numbers.items():
-        if constant is None or constant == candidate:
-            hit = number.eq(candidate)
-            other = other & ~hit
-            with m.when(hit):
-                _write(m, f"{candidate:#x}", kind, index, value, fault)
+
+    def write(access: str, found: tuple[str, int]) -> None:
+        _write(m, access, *found, value, fault)
+
+    _, other = dispatch(m, number, numbers(m), write, None)
     with m.when(other):
         m.not_understood("WRMSR", "the MSR is not part of this hardware model")
 
@@ -359,15 +414,10 @@ def fixed3_effect(m: Machine, access: str) -> None:
 def read_msr(m: Machine, number: Any) -> Any:
     """RDMSR of the MSR `number` (32 bits): its 64-bit value; any value for one that is not part
     of this model, as reading it changes nothing here."""
-    numbers = msr.table(size(m, "gp"), size(m, "fixed"))
-    constant = known(number)
-    value = m.fresh("undefined/RDMSR", 64)
-    for candidate, (kind, index) in numbers.items():
-        if constant is None or constant == candidate:
-            hit = number.eq(candidate)
-            with m.when(hit):
-                found = _read(m, f"{candidate:#x}", kind, index)
-            value = m.ite(hit, found, value)
+    undefined = m.fresh("undefined/RDMSR", 64)
+    value, _ = dispatch(
+        m, number, numbers(m), lambda access, found: _read(m, access, *found), undefined
+    )
     return value
 
 
@@ -376,17 +426,14 @@ def _read(m: Machine, access: str, kind: str, index: int) -> Any:
         value = m.get("config.host_perf_cap")
         m.emit("RDMSR", kind, value, value)
         return value
-    cell = {"PERFCTR": pmc(index), "PMC": pmc(index), "EVTSEL": evtsel(index)}.get(kind)
-    if kind in ("STATUS_RESET", "STATUS_SET"):
-        cell = GLOBAL_STATUS
-    elif cell is None:
-        cell = fixed_ctr(index) if kind == "FIXED_CTR" else f"hw.{kind}"
+    writes_only = kind in ("STATUS_RESET", "STATUS_SET")
+    cell = GLOBAL_STATUS if writes_only else cell_of(kind, index)
     value = m.get(cell)
     with m.when(~_exists(m, kind, index)):
         m.emit("#GP", cell, value, value, "RDMSR faults")
-    if kind in ("STATUS_RESET", "STATUS_SET"):
+    if writes_only:
         return m.const(0, 64)
-    if cell in (*counters(m), PERF_METRICS):
+    if cell in counted(m):
         advance(m, access, cell)
     elif cell == GLOBAL_STATUS:
         _overflow(m, access)
@@ -416,16 +463,9 @@ def read_pmc(m: Machine, ecx: Any) -> Any:
     places = {i: pmc(i) for i in range(size(m, "gp"))}
     places |= {RDPMC_FIXED | i: fixed_ctr(i) for i in range(size(m, "fixed"))}
     places[RDPMC_METRICS] = PERF_METRICS
-    constant = known(ecx)
-    value = m.const(0, 64)
-    other = m.flag(True)
-    for candidate, cell in places.items():
-        if constant is None or constant == candidate:
-            hit = ecx.eq(candidate)
-            other = other & ~hit
-            with m.when(hit):
-                found = _read_pmc(m, f"{candidate:#x}", cell)
-            value = m.ite(hit, found, value)
+    value, other = dispatch(
+        m, ecx, places, lambda access, cell: _read_pmc(m, access, cell), m.const(0, 64)
+    )
     with m.when(other):
         m.emit("#GP", "RDPMC", value, value, "no such counter")
     return value
@@ -434,17 +474,13 @@ def read_pmc(m: Machine, ecx: Any) -> Any:
 def _read_pmc(m: Machine, access: str, cell: str) -> Any:
     advance(m, access, cell)
     value = m.get(cell)
-    if cell == PERF_METRICS:
-        exists = has_metrics(m)
-    else:
-        index = int(cell[cell.index("[") + 1 : -1])
-        exists = has_gp(m, index) if cell == pmc(index) else has_fixed(m, index)
+    present = exists(m, cell)
     m.emit("RDPMC", cell, value, value)
-    with m.when(~exists):
+    with m.when(~present):
         m.emit("#GP", cell, value, value, "RDPMC faults: no such counter")
     if cell == PERF_METRICS:
         acts = m.get("param.metrics_clear_cpl0").eq(METRICS_CLEAR_CPL0.index("1"))
-        with m.when(exists & acts & metrics_clear(m)):
+        with m.when(present & acts & metrics_clear(m)):
             for cleared in (PERF_METRICS, fixed_ctr(3)):
                 m.emit("effect", cleared, m.get(cleared), m.const(0, 64), "RDPMC metrics-clear")
                 m.set(cleared, m.const(0, 64))
@@ -460,4 +496,3 @@ def metrics_clear(m: Machine) -> Any:
 # LVTPC (H13) ----------------------------------------------------------------------------------
 
 LVT_MASKED = 1 << 16
-DELIVERY_NMI = 4 << 8

@@ -8,14 +8,24 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from models.environment import emulated, guest, host_perf, kvm, nmi, prelude
+from models.environment import (
+    bitmap,
+    emulated,
+    emulated_intel,
+    guest,
+    guest_intel,
+    kvm,
+    mediated,
+    nmi,
+    prelude,
+)
 from models.environment import vmx as vmx_kernel
 from models.environment.emulated import MSR_DATA, ghost
-from models.environment.kvm import VCPU
+from models.environment.vmx import CPU, VCPU
 from models.hardware import intel_pmu as pmu
 from models.hardware import msr, vmx
 from verify.errors import BadInput
-from verify.ir.contract import CallSite, Contract
+from verify.ir.contract import Contract
 from verify.ir.machine import Machine
 from verify.ir.program import Dialect, Program
 from verify.target import (
@@ -26,7 +36,6 @@ from verify.target import (
     Item,
     Ordering,
     Parameter,
-    Phase,
     Register,
     Setting,
     Step,
@@ -43,28 +52,12 @@ FILES = (
     "arch/x86/kvm/vmx/capabilities.h",
     "arch/x86/kvm/vmx/vmcs.h",
     "arch/x86/kvm/vmx/vmx.h",
-    "arch/x86/kvm/x86.h",
-    "arch/x86/kvm/msrs.h",
-    "arch/x86/include/asm/kvm_host.h",
-    "include/linux/kvm_host.h",
-    "arch/x86/include/asm/perf_event.h",
-    "arch/x86/include/asm/msr-index.h",
+    *mediated.HEADERS,
     "arch/x86/include/asm/vmx.h",
-    "arch/x86/include/asm/cpufeatures.h",
-    "arch/x86/include/asm/apicdef.h",
-    "arch/x86/include/asm/irq_vectors.h",
-    "arch/x86/include/asm/processor.h",
-    "arch/x86/include/uapi/asm/processor-flags.h",
-    "arch/x86/include/asm/segment.h",
-    "arch/x86/include/asm/shared/msr.h",
-    "arch/x86/include/uapi/asm/kvm.h",
     "arch/x86/include/asm/vmxfeatures.h",
-    "include/uapi/asm-generic/errno-base.h",
-    "include/uapi/linux/perf_event.h",
-    "arch/x86/kvm/pmu.c",
+    *mediated.SOURCES,
     "arch/x86/kvm/vmx/pmu_intel.c",
     "arch/x86/kvm/vmx/vmx.c",
-    "arch/x86/events/core.c",
 )
 CONFIG = dict.fromkeys(
     (
@@ -110,7 +103,7 @@ def _sizes(program: Program) -> tuple[int, int]:
 
 def _cells(program: Program) -> dict[str, int]:
     gp, fixed = _sizes(program)
-    bitmap = {
+    intercepts = {
         msr.bitmap(access, number): 0 for number in msr.table(gp, fixed) for access in ("R", "W")
     }
     ghosts = ["GLOBAL_CTRL", "GLOBAL_STATUS", "FIXED_CTR_CTRL", "PERF_METRICS"]
@@ -120,10 +113,10 @@ def _cells(program: Program) -> dict[str, int]:
         **pmu.cells(gp, fixed),
         **vmx.CELLS,
         **kvm.CELLS,
-        **bitmap,
+        **vmx_kernel.CELLS,
+        **intercepts,
         **{ghost(kind): 64 for kind in ghosts},
-        "run.exited": 0,
-        emulated.BY_USERSPACE: 0,
+        **mediated.CELLS,
         "config.guest_nested": 0,
         "config.limit_guest_gp": 64,
         "config.limit_guest_fixed": 64,
@@ -131,29 +124,11 @@ def _cells(program: Program) -> dict[str, int]:
 
 
 def _contracts(program: Program) -> dict[str, Contract]:
-    def write(m: Machine, call: CallSite) -> None:
-        number, value = call.args
-        pmu.write_msr(m, number, value)
-
-    def write_safe(m: Machine, call: CallSite) -> Any:
-        number, value = call.args
-        pmu.write_msr(m, number, value, "#GP, fixed up")
-        return m.fresh("error", 32)
-
-    def read(m: Machine, call: CallSite) -> Any:
-        return pmu.read_msr(m, call.args[0])
-
-    def read_counter(m: Machine, call: CallSite) -> Any:
-        return pmu.read_pmc(m, call.args[0])
-
     return {
         **nmi.contracts(),
-        **kvm.contracts(program),
+        **kvm.contracts(program, vmx_kernel.FEATURES, vmx_kernel.PMU_LEAF),
         **vmx_kernel.contracts(),
-        "wrmsrq": write,
-        "wrmsrq_safe": write_safe,
-        "__model_rdmsr": read,
-        "rdpmc": read_counter,
+        **mediated.instructions(pmu),
     }
 
 
@@ -273,7 +248,7 @@ def _registers(program: Program) -> list[Register]:
     gp, fixed = _handled(program)
 
     def with_pmu(m: Machine, condition: Any) -> Any:
-        return kvm.mediated(m) & condition
+        return kvm.mediated(m, VCPU) & condition
 
     def from_version_2(m: Machine, i: int) -> Any:
         return with_pmu(m, m.const(1, 8).ult(m.get(f"{PMU}.version")))
@@ -283,7 +258,7 @@ def _registers(program: Program) -> list[Register]:
 
     def read(first: int, kind: str, many: bool, mask: str | None = None) -> EmulatedRead:
         def emulated_read(m: Machine, i: int) -> tuple[Any, Any, Any]:
-            accepted, value = emulated.read(m, first + i)
+            accepted, value = emulated.read(CPU, m, first + i)
             expected = m.get(ghost(kind, i if many else None))
             return accepted, value, expected if mask is None else expected & m.get(mask)
 
@@ -291,24 +266,24 @@ def _registers(program: Program) -> list[Register]:
 
     def back(*numbers: int) -> Any:
         def migration(number: int) -> EmulatedRead:
-            return lambda m, i: emulated.take_back(m, number + i)
+            return lambda m, i: emulated.take_back(CPU, m, number + i)
 
         return tuple(migration(number) for number in numbers)
 
     def zero(number: int) -> EmulatedRead:
-        return lambda m, i: (*emulated.read(m, number), m.const(0, 64))
+        return lambda m, i: (*emulated.read(CPU, m, number), m.const(0, 64))
 
     def fixed_counter(k: int) -> Register:
         def enumerated(m: Machine, i: int) -> Any:
             return with_pmu(m, m.const(k, 32).ult(m.get(f"{PMU}.nr_arch_fixed_counters")))
 
         def emulated_read(m: Machine, i: int) -> tuple[Any, Any, Any]:
-            accepted, value = emulated.read(m, msr.FIXED_CTR0 + k)
+            accepted, value = emulated.read(CPU, m, msr.FIXED_CTR0 + k)
             expected = m.get(ghost("FIXED_CTR", k)) & m.get("config.limit_guest_fixed")
             return accepted, value, expected
 
         def migration(m: Machine, i: int) -> tuple[Any, Any, Any]:
-            return emulated.take_back(m, msr.FIXED_CTR0 + k)
+            return emulated.take_back(CPU, m, msr.FIXED_CTR0 + k)
 
         name, cell = f"FIXED_CTR{k}", pmu.fixed_ctr(k)
         reads = (emulated_read,)
@@ -373,9 +348,7 @@ def _setup(program: Program, m: Machine) -> None:
     m.assume(pmu.legal(m))
     for cell in (*(pmu.evtsel(i) for i in range(gp)), pmu.FIXED_CTR_CTRL):
         m.assume(m.get(cell).eq(0))
-    for number in msr.table(gp, fixed):
-        for access in ("R", "W"):
-            m.set(msr.bitmap(access, number), m.flag(True))
+    bitmap.close(pmu, m)
     _fresh_vmcs(m)
     vcpu = m.address(VCPU)
     m.call("kvm_init_pmu_capability", m.address("intel_pmu_ops"))
@@ -391,11 +364,7 @@ def _setup(program: Program, m: Machine) -> None:
     m.call("vmx_recalc_instruction_intercepts", vcpu)
     m.set("config.limit_guest_gp", (m.const(1, 64) << _gp_width(m).zext(64)) - 1)
     m.set("config.limit_guest_fixed", (m.const(1, 64) << _fixed_width(m).zext(64)) - 1)
-    for register in _registers(program):
-        for i in range(register.count):
-            m.set(register.ghost.format(i), m.const(0, 64))
-            accepted, value, _ = register.reads[0](m, i)
-            m.set(register.ghost.format(i), m.ite(accepted, value, m.const(0, 64)))
+    mediated.reset(m, _registers(program))
 
 
 def _fresh_vmcs(m: Machine) -> None:
@@ -416,14 +385,6 @@ def _fresh_vmcs(m: Machine) -> None:
     m.set("guest_lvtpc_loaded", m.const(0, 8))
 
 
-def _load(m: Machine) -> None:
-    m.call("kvm_mediated_pmu_load", m.address(VCPU))
-
-
-def _put(m: Machine) -> None:
-    m.call("kvm_mediated_pmu_put", m.address(VCPU))
-
-
 def _copies(program: Program) -> list[tuple[str, str]]:
     """KVM's copies of the registers: (cell with the value that the guest must find, field)."""
     gp, fixed = _handled(program)
@@ -435,8 +396,7 @@ def _copies(program: Program) -> list[tuple[str, str]]:
         found.append((ghost("PMC", i), f"gp_counters[{i}].counter"))
         found.append((ghost("EVTSEL", i), f"gp_counters[{i}].eventsel"))
     found += [(ghost("FIXED_CTR", i), f"fixed_counters[{i}].counter") for i in range(fixed)]
-    members = program.record("kvm_pmu").members
-    return [(cell, f"{PMU}.{name}") for cell, name in found if name.partition("[")[0] in members]
+    return mediated.present(program, PMU, found)
 
 
 def _leave(program: Program, m: Machine) -> None:
@@ -450,73 +410,24 @@ def _leave(program: Program, m: Machine) -> None:
             used = m.const(slot, 32).ult(m.get("vmcs.exit_msr_store_count"))
             with m.when(used & m.get(f"{entry}.index").eq(msr.GLOBAL_CTRL)):
                 m.set(f"{entry}.value", value)
-        _edited(program, m, "vmx_refresh_guest_perf_global_control")
-
-
-def _edited(program: Program, m: Machine, function: str) -> None:
-    """Run a function of the kernel: a value that it writes into KVM's copy of a register is one
-    that the guest must find."""
-    copies = _copies(program)
-    before = [m.get(field) for _, field in copies]
-    m.call(function, m.address(VCPU))
-    for (cell, field), old in zip(copies, before, strict=True):
-        new = m.get(field)
-        with m.when(new.ne(old) & new.ne(m.get(cell))):
-            m.emit("emulated", cell, m.get(cell), new, "set by KVM in its copy")
-            m.set(cell, new)
-
-
-def _capture(program: Program, m: Machine) -> None:
-    """What the guest leaves in its registers is what it must find again."""
-    for register in _registers(program):
-        if register.switched:
-            for i in range(register.count):
-                with m.when(m.get("run.inside") & register.enumerated(m, i)):
-                    m.set(register.ghost.format(i), m.get(register.cell.format(i)))
-
-
-def _fastpath(program: Program, m: Machine) -> None:
-    """After an exit KVM may skip an instruction at once, and enter the guest again without put
-    (vmx.c: vmx_exit_handlers_fastpath; x86.c: vcpu_enter_guest)."""
-    with m.when(m.get("run.exited") & m.fresh("instruction", 0)):
-        allowed = m.call("kvm_pmu_is_fastpath_emulation_allowed", m.address(VCPU))
-        with m.when(allowed.nonzero()):
-            _edited(program, m, "kvm_pmu_instruction_retired")
-
-
-PUT, LOADED = "put", "loaded"
+        mediated.edited(m, VCPU, _copies(program), "vmx_refresh_guest_perf_global_control")
 
 
 def _steps(program: Program) -> list[Step]:
-    """One stay of the vCPU on the CPU (x86.c: vcpu_enter_guest)."""
-    run = [
-        Phase("enter", vmx.enter, observed=True, entry=True),
-        Phase("guest", guest.guest, observed=True),
-        Phase("capture", partial(_capture, program)),
-        Phase("leave", partial(_leave, program)),
-        Phase("fastpath", partial(_fastpath, program)),
-    ]
-    return [
-        Step("load", PUT, LOADED, [Phase("host", host_perf.host), Phase("load", _load)]),
-        Step("run", LOADED, LOADED, run),
-        Step("put", LOADED, PUT, [Phase("put", _put)]),
-    ]
+    return mediated.steps(
+        CPU,
+        vmx.enter,
+        partial(guest_intel.guest, CPU),
+        partial(_leave, program),
+        _registers(program),
+        _copies(program),
+    )
 
 
 def _accesses(program: Program) -> list[Access]:
-    """Emulated accesses, and instructions that KVM emulates, while the vCPU is put."""
-
-    def instruction(m: Machine) -> None:
-        m.set(emulated.BY_USERSPACE, m.flag(False))
-        with m.when(kvm.mediated(m)):
-            _edited(program, m, "kvm_pmu_instruction_retired")
-
-    emulation = Access("emulate an instruction", instruction)
-    return [*emulated.accesses(*_sizes(program)), emulation]
-
-
-def _entered(cells: Mapping[str, Any]) -> Any:
-    return cells["run.inside"]
+    numbers = msr.table(*_sizes(program))
+    accesses = emulated.accesses(CPU, numbers, emulated_intel.expect)
+    return [*accesses, mediated.instruction(VCPU, _copies(program))]
 
 
 _MUTABLE = re.compile(
@@ -532,10 +443,10 @@ _MUTABLE = re.compile(
 def _owned(m: Machine, cell: str) -> Any:
     """The guest has the counter, or PERF_METRICS."""
     if cell == pmu.PERF_METRICS:
-        return kvm.mediated(m) & _guest_capability(m, msr.CAP_PERF_METRICS)
+        return kvm.mediated(m, VCPU) & _guest_capability(m, msr.CAP_PERF_METRICS)
     index = int(cell[cell.index("[") + 1 : -1])
     count = "nr_arch_gp_counters" if cell == pmu.pmc(index) else "nr_arch_fixed_counters"
-    return kvm.mediated(m) & m.const(index, 32).ult(m.get(f"{PMU}.{count}"))
+    return kvm.mediated(m, VCPU) & m.const(index, 32).ult(m.get(f"{PMU}.{count}"))
 
 
 def _armed(m: Machine) -> list[Item]:
@@ -554,7 +465,7 @@ def _control(cell: str) -> str:
 
 def _strangers(m: Machine) -> list[Item]:
     """What counts at VM-entry although the guest has not got it."""
-    inside, zero = m.get("run.inside") & kvm.mediated(m), m.const(0, 1)
+    inside, zero = m.get("run.inside") & kvm.mediated(m, VCPU), m.const(0, 1)
     return [
         Item(cell, inside & ~_owned(m, cell), kvm.as_bool(m, counts, 1), zero)
         for cell, counts, _ in pmu.counting(m)
@@ -566,7 +477,7 @@ LVTPC_LOADED = "guest_lvtpc_loaded"
 
 def _handed_back(m: Machine) -> list[Item]:
     """What host perf takes for granted of a PMU that it gets back (domain.md 2)."""
-    mediated, zero = kvm.mediated(m), m.const(0, 64)
+    mediated, zero = kvm.mediated(m, VCPU), m.const(0, 64)
     ctrl = m.get(pmu.GLOBAL_CTRL)
     perf = m.ite(ctrl.eq(m.get(pmu.INTEL_CTRL)), ctrl, zero)
     found = [(pmu.GLOBAL_CTRL, ctrl, perf), (pmu.FIXED_CTR_CTRL, m.get(pmu.FIXED_CTR_CTRL), zero)]
@@ -581,7 +492,7 @@ def _handed_back(m: Machine) -> list[Item]:
 
 def _guest_lvtpc(m: Machine) -> list[Item]:
     """The guest's overflows come by its own vector, masked or not as the guest has it (H13)."""
-    mediated, vector = kvm.mediated(m), m.const(PMI_VECTOR, 64)
+    mediated, vector = kvm.mediated(m, VCPU), m.const(PMI_VECTOR, 64)
     return [
         Item(pmu.LVTPC, mediated, m.get(pmu.LVTPC) & ~m.const(pmu.LVT_MASKED, 64), vector),
         Item(LVTPC_LOADED, mediated, m.get(LVTPC_LOADED), m.const(1, 8)),
@@ -593,7 +504,7 @@ PMI_VECTOR = 0xF5
 
 def _refreshed(m: Machine) -> list[Item]:
     """KVM's copy of GLOBAL_CTRL, of which the fastpath makes use."""
-    has = kvm.mediated(m) & m.const(1, 8).ult(m.get(f"{PMU}.version"))
+    has = kvm.mediated(m, VCPU) & m.const(1, 8).ult(m.get(f"{PMU}.version"))
     copy = f"{PMU}.global_ctrl"
     when = has & m.get("run.exited")
     return [Item(copy, when, m.get(copy), m.get(ghost("GLOBAL_CTRL")))]
@@ -602,7 +513,7 @@ def _refreshed(m: Machine) -> list[Item]:
 def _copies_for_hardware(m: Machine) -> list[Item]:
     """KVM's copies of the controls that hardware has while the guest runs."""
     copy = f"{PMU}.fixed_ctr_ctrl_hw"
-    items = [Item(copy, kvm.mediated(m), m.get(copy), m.get(pmu.FIXED_CTR_CTRL))]
+    items = [Item(copy, kvm.mediated(m, VCPU), m.get(copy), m.get(pmu.FIXED_CTR_CTRL))]
     for i in range(pmu.size(m, "gp") - 1):
         copy, cell = f"{PMU}.gp_counters[{i}].eventsel_hw", pmu.evtsel(i)
         items.append(Item(copy, _owned(m, pmu.pmc(i)), m.get(copy), m.get(cell)))
@@ -709,6 +620,7 @@ ASSUMPTIONS = (
     *kvm.ASSUMPTIONS,
     *vmx_kernel.ASSUMPTIONS,
     *emulated.ASSUMPTIONS,
+    *emulated_intel.ASSUMPTIONS,
 )
 
 
@@ -748,16 +660,16 @@ PLAIN = Target(
     registers=_registers,
     setup=_setup,
     steps=_steps,
-    active=kvm.mediated,
+    active=partial(kvm.mediated, vcpu=VCPU),
     accesses=_accesses,
     mutable=lambda cell: _MUTABLE.match(cell) is not None,
-    observe=guest.observe,
-    reachable=guest.reachable,
+    observe=partial(guest.observe, CPU),
+    reachable=partial(guest.reachable, CPU),
     host_visible=("hw.",),
     legal=pmu.legal,
     counting=pmu.counting,
     counters=lambda program: (*pmu.counter_cells(*_sizes(program)), pmu.PERF_METRICS),
-    entered=_entered,
+    entered=mediated.entered,
     platform=_of_platform,
     transient=("guest_lvtpc_loaded",),
     replaced=REPLACED,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from verify.ir.nodes import Const, Function
@@ -21,6 +21,8 @@ class Dialect:
     `defines`: `--define` overrides of constants, by macro name.
     `tables`: global objects that stand for a constant initialiser elsewhere in the tree (op
     tables): name of the object -> name of the initialised variable.
+    `splits`: functions of which models call the parts before and after a call (see
+    `verify.ir.split`), as name -> callee.
     """
 
     files: tuple[str, ...]
@@ -28,13 +30,15 @@ class Dialect:
     prelude: str
     defines: dict[str, str]
     tables: dict[str, str]
+    splits: dict[str, str] = field(default_factory=dict)
 
 
 class Program(Protocol):
     """Lowered C of one tree. Look-ups of what the tree does not define give None."""
 
     def function(self, name: str) -> Function | None:
-        """The function with its body, from the dialect's files or the prelude."""
+        """The function with its body, from the dialect's files or the prelude; or a part of one
+        that the dialect splits, by its name with `.before` or `.after`."""
         ...
 
     def record(self, tag: str) -> RecordDef:

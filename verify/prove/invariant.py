@@ -2,9 +2,10 @@
 
 Candidates come from the shape of the relations, never from names: a kernel cell equals a ghost
 when one access writes both; a cell has no bit of a mask when an access that writes it looks at
-that mask, or when hardware has the mask; a hardware cell is zero, or what the guest must find in
-it, or what a step loads into it. Each may hold only where the switch does anything, or where the
-guest's configuration has the register.
+that mask, or when hardware that it comes from or goes into has the mask; bits that an access
+always writes alike stay so; a hardware cell is zero, or has no bit beyond a mask of those who use
+it meanwhile, or is what the guest must find in it, or what a step loads into it. Each may hold
+only where the switch does anything, or where the guest's configuration has the register.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from verify.encode.switch import CONFIG, MONITOR, STATE, Cells, Relation, Switch
 from verify.encode.term import Term
 from verify.prove import simulate
 from verify.prove.ask import Asker, Question
+from verify.prove.bits import fixed, written
 from verify.prove.goal import UNSAT
 
 GHOST = "ghost."
@@ -63,12 +65,21 @@ class _Templates:
         if chain:
             self.found[tuple(chain)] = None
 
-    def zeros(self, location: str) -> None:
+    def zeros(self, location: str, limits: Mapping[str, list[Term]]) -> None:
+        first = next(iter(self.switch.points.values())).cells
         for cell in dict.fromkeys(c for step in self.switch.steps for c in step.post):
             passing = cell in self.switch.target.transient
             if (passing or self.is_hardware(cell)) and self.state[cell].width:
                 owned = self._owned(cell)
-                self.add(location, self.state[cell].eq(0), *owned, *map(t.negate, owned))
+                value = self.state[cell]
+                self.add(location, value.eq(0), *owned, *map(t.negate, owned))
+                # Others may leave it with the bits of a mask, and no more. Each half by itself:
+                # what the guest owns goes other ways than what it does not.
+                for mask in _masks([first[cell]] if cell in first else []):
+                    if mask.width == value.width and mask not in limits.get(cell, ()):
+                        masked = (value & ~mask).eq(0)
+                        for condition in (*owned, *map(t.negate, owned)) or (t.false,):
+                            self.add(location, t.disj((condition, masked)))
 
     def silence(self) -> None:
         """Nothing has happened of what is watched, but not in steps."""
@@ -118,21 +129,46 @@ class _Templates:
                 # Without the register nothing changes.
                 unchanged = value.eq(self.switch.initial[cell])
                 self.add(location, unchanged, t.negate(self.owned[ghost]))
+            for candidate in self._fixed_bits(access, cell):
+                self.add(location, candidate, *conditions)
             masks = _masks([access.post[cell]])
             for mask in (m for m in masks if m.width == value.width):
                 self.add(location, (value & mask).eq(0), *conditions)
                 self.add(location, (value & ~mask).eq(0), *conditions)
-            for source in self._sources(cell):
-                if self.is_hardware(source) and location != self.switch.home:
-                    for mask in (m for m in masks if m.width == self.state[source].width):
-                        self.add(location, (self.state[source] & mask).eq(0), *conditions)
-                for mask in limits.get(source, ()):
+            for other in self._sources(cell) or self._targets(cell):
+                if self.is_hardware(other) and location != self.switch.home:
+                    for mask in (m for m in masks if m.width == self.state[other].width):
+                        self.add(location, (self.state[other] & mask).eq(0), *conditions)
+                for mask in limits.get(other, ()):
                     if mask.width == value.width:
                         self.add(location, (value & ~mask).eq(0), *conditions)
 
     def _sources(self, cell: str) -> list[str]:
         values = [step.post[cell] for step in self.switch.steps if cell in step.post]
         return list(dict.fromkeys(c for value in values for c in _cells_in(value)))
+
+    def _targets(self, cell: str) -> list[str]:
+        """The hardware that a cell goes into, which no step changes."""
+        posts = [(c, v) for step in self.switch.steps for c, v in step.post.items()]
+        return [c for c, v in posts if self.is_hardware(c) and cell in _cells_in(v)]
+
+    def _fixed_bits(self, access: Relation, cell: str) -> Iterator[Term]:
+        """From bits that are 1 in all that an access writes to a cell: bits that are 0 in it stay
+        so, and the cell has others only where one that is written with it has them."""
+        value = self.state[cell]
+        found = [fixed(term) for term in written(access.post[cell], value)]
+        ones, zeros = ((1 << value.width) - 1 for _ in range(2))
+        for one, zero in found:
+            ones, zeros = ones & one, zeros & zero
+        if not found or not ones:
+            return
+        yield (value & zeros).eq(0)
+        for other in access.post:
+            also = self.state[other]
+            if other != cell and also.width == value.width:
+                unchanged = also.eq(self.switch.initial[other])
+                yield t.disj((unchanged, (value & ones).eq(ones)))
+                yield (value & ~(also | ones)).eq(0)
 
     def _owned(self, cell: str) -> list[Term]:
         return [self.owned[cell]] if cell in self.owned else []
@@ -144,7 +180,7 @@ def candidates(switch: Switch) -> list[Candidate]:
     limits = _limits(switch.legal)
     templates.silence()
     for location in switch.locations():
-        templates.zeros(location)
+        templates.zeros(location, limits)
         if location != switch.home:
             templates.loaded(location)
         for access in switch.accesses:

@@ -185,9 +185,10 @@ class Index(Macros):
 
     def record(self, tag: str) -> Item | None:
         """The declaration that has the body of a struct, union or enum."""
+        # The tag comes after the keyword or an attribute.
         heads = [
             f"{word} {tag}{brace}"
-            for word in ("struct", "union", "enum")
+            for word in ("struct", "union", "enum", "__packed", "))")
             for brace in (" {", "\n{")
         ]
         for head in heads:

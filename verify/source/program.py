@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from verify.ir.nodes import Const, Function, FunctionName
 from verify.ir.program import Dialect
+from verify.ir.split import AFTER, BEFORE, part
 from verify.ir.types import RecordDef, Type
 from verify.source.index import PRELUDE, Index
 from verify.source.layout import Members, Part
@@ -26,14 +27,29 @@ class CProgram:
     def __init__(self, tree: Tree, dialect: Dialect) -> None:
         self._tree = tree
         self._prelude = dialect.prelude
+        self._splits = dialect.splits
+        self._parts: dict[tuple[str, str], Function] = {}
         index = Index(tree.read, dialect.files, dialect.config, dialect.prelude, dialect.defines)
         self._globals = Globals(index, dialect.tables)
         self._index = index
         self._lines: dict[str, list[str]] = {}
 
     def function(self, name: str) -> Function | None:
-        """The function with its body, from the dialect's files or the prelude."""
+        """The function with its body, from the dialect's files or the prelude; or a part of one
+        that the dialect splits, by its name with `.before` or `.after`."""
+        for which in (BEFORE, AFTER):
+            whole = name.removesuffix(which)
+            if whole != name and whole in self._splits:
+                return self._part(whole, which)
         return self._globals.function(name)
+
+    def _part(self, name: str, which: str) -> Function | None:
+        function = self._globals.function(name)
+        if function is None:
+            return None
+        if (name, which) not in self._parts:
+            self._parts[name, which] = part(function, self._splits[name], which, self.function)
+        return self._parts[name, which]
 
     def record(self, tag: str) -> RecordDef:
         """The members of a struct; KeyError when the tree does not define it."""

@@ -144,12 +144,16 @@ int kvm_pmu_get_msr(struct kvm_vcpu *vcpu, struct msr_data *msr_info)
 
 	switch (msr_info->index) {
 	case MSR_CORE_PERF_GLOBAL_CTRL:
+	case MSR_AMD64_PERF_CNTR_GLOBAL_CTL:
 		msr_info->data = pmu->global_ctrl;
 		return 0;
 	case MSR_CORE_PERF_GLOBAL_STATUS:
+	case MSR_AMD64_PERF_CNTR_GLOBAL_STATUS:
 		msr_info->data = pmu->global_status;
 		return 0;
 	case MSR_CORE_PERF_GLOBAL_OVF_CTRL:
+	case MSR_AMD64_PERF_CNTR_GLOBAL_STATUS_CLR:
+	case MSR_AMD64_PERF_CNTR_GLOBAL_STATUS_SET:
 		msr_info->data = 0;
 		return 0;
 	}
@@ -169,6 +173,36 @@ static int set_global_ctrl(struct kvm_vcpu *vcpu, u64 data)
 	if (kvm_vcpu_has_mediated_pmu(vcpu))
 		kvm_pmu_call(write_global_ctrl)(data);
 
+	return 0;
+}
+
+/* AMD takes any value and drops the bits that it does not know. */
+static int set_amd_global(struct kvm_vcpu *vcpu, u32 msr, u64 data, bool from_host)
+{
+	struct kvm_pmu *pmu = vcpu_to_pmu(vcpu);
+	u64 known = data & ~pmu->global_status_rsvd;
+
+	if (msr == MSR_AMD64_PERF_CNTR_GLOBAL_CTL)
+		return set_global_ctrl(vcpu, data & ~pmu->global_ctrl_rsvd);
+
+	if (msr == MSR_AMD64_PERF_CNTR_GLOBAL_STATUS) {
+		/* Nothing happens when a guest writes it. */
+		if (!from_host)
+			return 0;
+		if (known != data)
+			return 1;
+		pmu->global_status = data;
+		return 0;
+	}
+
+	/* Userspace writes back the 0 that it has read. */
+	if (from_host)
+		return 0;
+
+	if (msr == MSR_AMD64_PERF_CNTR_GLOBAL_STATUS_SET)
+		pmu->global_status |= known;
+	else
+		pmu->global_status &= ~data;
 	return 0;
 }
 
@@ -195,6 +229,11 @@ int kvm_pmu_set_msr(struct kvm_vcpu *vcpu, struct msr_data *msr_info)
 		if (!from_host)
 			pmu->global_status &= ~data;
 		return 0;
+	case MSR_AMD64_PERF_CNTR_GLOBAL_STATUS:
+	case MSR_AMD64_PERF_CNTR_GLOBAL_CTL:
+	case MSR_AMD64_PERF_CNTR_GLOBAL_STATUS_CLR:
+	case MSR_AMD64_PERF_CNTR_GLOBAL_STATUS_SET:
+		return set_amd_global(vcpu, msr_info->index, data, from_host);
 	}
 
 	return kvm_pmu_call(set_msr)(vcpu, msr_info);
@@ -208,9 +247,10 @@ static void filter_counter(struct kvm_pmc *pmc)
 	u64 nibble;
 
 	if (pmc->type == KVM_PMC_GP) {
-		pmc->eventsel_hw = pmc->eventsel;
-		if (!pass)
-			pmc->eventsel_hw &= ~ARCH_PERFMON_EVENTSEL_ENABLE;
+		/* The vendor has decided on the other bits. */
+		pmc->eventsel_hw &= ~ARCH_PERFMON_EVENTSEL_ENABLE;
+		if (pass)
+			pmc->eventsel_hw |= pmc->eventsel & ARCH_PERFMON_EVENTSEL_ENABLE;
 		return;
 	}
 

@@ -43,6 +43,7 @@ extern bool enable_pmu;
 extern bool enable_mediated_pmu;
 extern struct x86_pmu_capability kvm_pmu_cap;
 extern struct kvm_pmu_ops intel_pmu_ops;
+extern struct kvm_pmu_ops amd_pmu_ops;
 
 /* KVM shows the global registers from version 2 of the architecture on. */
 static inline bool kvm_pmu_has_perf_global_ctrl(struct kvm_pmu *pmu)

@@ -25,6 +25,7 @@ struct kvm_pmc {
 
 /* Few, so that everything about them is quick to prove. */
 #define KVM_MAX_NR_INTEL_GP_COUNTERS	2
+#define KVM_MAX_NR_AMD_GP_COUNTERS	2
 #define KVM_MAX_NR_GP_COUNTERS		KVM_MAX_NR_INTEL_GP_COUNTERS
 
 #define KVM_MAX_NR_INTEL_FIXED_COUNTERS	4

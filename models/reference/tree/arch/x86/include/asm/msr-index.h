@@ -3,6 +3,20 @@
 
 #include <linux/bits.h>
 
+/* AMD: a selector and its counter are neighbours; the first few have older names too. */
+#define MSR_F15H_PERF_CTL			0xc0010200
+#define MSR_F15H_PERF_CTL0			MSR_F15H_PERF_CTL
+#define MSR_F15H_PERF_CTR			0xc0010201
+#define MSR_F15H_PERF_CTR0			MSR_F15H_PERF_CTR
+#define MSR_K7_EVNTSEL0				0xc0010000
+#define MSR_K7_PERFCTR0				0xc0010004
+
+/* AMD's whole unit, from version 2 on. Writing CLR and SET clears and sets bits of STATUS. */
+#define MSR_AMD64_PERF_CNTR_GLOBAL_STATUS	0xc0000300
+#define MSR_AMD64_PERF_CNTR_GLOBAL_CTL		0xc0000301
+#define MSR_AMD64_PERF_CNTR_GLOBAL_STATUS_CLR	0xc0000302
+#define MSR_AMD64_PERF_CNTR_GLOBAL_STATUS_SET	0xc0000303
+
 /* General-purpose counters: the 32-bit names, the full-width names, the event selectors. */
 #define MSR_IA32_PERFCTR0			0x000000c1
 #define MSR_IA32_PMC0				0x000004c1

@@ -45,6 +45,25 @@ union cpuid10_edx {
 	unsigned int full;
 };
 
+/* AMD's selectors: the event has four bits more, and VMRUN may stop or start a counter. */
+#define AMD64_EVENTSEL_EVENT			(0xffULL | (0xfULL << 32))
+#define AMD64_EVENTSEL_GUESTONLY		BIT_ULL(40)
+#define AMD64_EVENTSEL_HOSTONLY			BIT_ULL(41)
+#define AMD64_EVENTSEL_HOST_GUEST_MASK		(AMD64_EVENTSEL_GUESTONLY | AMD64_EVENTSEL_HOSTONLY)
+
+/* Counters of a pocket CPU, without and with the core counter extension. */
+#define AMD64_NUM_COUNTERS			1
+#define AMD64_NUM_COUNTERS_CORE			2
+
+/* CPUID leaf 0x80000022. */
+union cpuid_0x80000022_ebx {
+	struct {
+		unsigned int num_core_pmc:4;
+		unsigned int others:28;
+	} split;
+	unsigned int full;
+};
+
 struct x86_pmu_capability {
 	int version;
 	int num_counters_gp;

@@ -1,0 +1,163 @@
+"""What the targets of KVM's mediated vPMU share: its common files, phases and instructions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from models.environment import emulated, host_perf
+from models.environment.cpu import Cpu
+from models.environment.kvm import mediated
+from models.hardware.pmu import Pmu
+from verify.ir.contract import CallSite, Contract
+from verify.ir.machine import Machine
+from verify.ir.program import Program
+from verify.target import Access, Phase, Register, Step
+
+HEADERS = (
+    "arch/x86/kvm/x86.h",
+    "arch/x86/kvm/msrs.h",
+    "arch/x86/include/asm/kvm_host.h",
+    "include/linux/kvm_host.h",
+    "arch/x86/include/asm/perf_event.h",
+    "arch/x86/include/asm/msr-index.h",
+    "arch/x86/include/asm/cpufeatures.h",
+    "arch/x86/include/asm/apicdef.h",
+    "arch/x86/include/asm/irq_vectors.h",
+    "arch/x86/include/asm/processor.h",
+    "arch/x86/include/uapi/asm/processor-flags.h",
+    "arch/x86/include/asm/segment.h",
+    "arch/x86/include/asm/shared/msr.h",
+    "arch/x86/include/uapi/asm/kvm.h",
+    "include/uapi/asm-generic/errno-base.h",
+    "include/uapi/linux/perf_event.h",
+)
+CELLS = {"run.exited": 0, emulated.BY_USERSPACE: 0}
+"""The guest has just been left; an access is userspace's."""
+
+SOURCES = ("arch/x86/kvm/pmu.c", "arch/x86/events/core.c")
+
+
+def instructions(pmu: Pmu) -> dict[str, Contract]:
+    """Contracts of what executes WRMSR, RDMSR and RDPMC."""
+
+    def write(m: Machine, call: CallSite) -> None:
+        number, value = call.args
+        pmu.write_msr(m, number, value)
+
+    def write_safe(m: Machine, call: CallSite) -> Any:
+        number, value = call.args
+        pmu.write_msr(m, number, value, "#GP, fixed up")
+        return m.fresh("error", 32)
+
+    def read(m: Machine, call: CallSite) -> Any:
+        return pmu.read_msr(m, call.args[0])
+
+    def read_counter(m: Machine, call: CallSite) -> Any:
+        return pmu.read_pmc(m, call.args[0])
+
+    return {
+        "wrmsrq": write,
+        "wrmsrq_safe": write_safe,
+        "__model_rdmsr": read,
+        "rdpmc": read_counter,
+    }
+
+
+def reset(m: Machine, registers: Sequence[Register]) -> None:
+    """After creation a guest finds in its registers what KVM says is there."""
+    for register in registers:
+        for i in range(register.count):
+            m.set(register.ghost.format(i), m.const(0, 64))
+            accepted, value, _ = register.reads[0](m, i)
+            m.set(register.ghost.format(i), m.ite(accepted, value, m.const(0, 64)))
+
+
+def present(program: Program, pmu: str, fields: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Of (cell, member of the struct kvm_pmu at `pmu`) those that the tree has, as paths."""
+    members = program.record("kvm_pmu").members
+    return [(cell, f"{pmu}.{name}") for cell, name in fields if name.partition("[")[0] in members]
+
+
+def edited(
+    m: Machine, vcpu: str, copies: Sequence[tuple[str, str]], function: str, *args: Any
+) -> None:
+    """Run a function of the kernel on the vCPU: a value that it writes into KVM's copy of a
+    register is one that the guest must find. copies: (cell with that value, path of the copy)."""
+    before = [m.get(field) for _, field in copies]
+    m.call(function, m.address(vcpu), *args)
+    for (cell, field), old in zip(copies, before, strict=True):
+        new = m.get(field)
+        with m.when(new.ne(old) & new.ne(m.get(cell))):
+            m.emit("emulated", cell, m.get(cell), new, "set by KVM in its copy")
+            m.set(cell, new)
+
+
+PUT, LOADED = "put", "loaded"
+
+
+def steps(
+    cpu: Cpu,
+    enter: Callable[[Machine], None],
+    guest: Callable[[Machine], None],
+    leave: Callable[[Machine], None],
+    registers: Sequence[Register],
+    copies: Sequence[tuple[str, str]],
+) -> list[Step]:
+    """One stay of the vCPU on the CPU (x86.c: vcpu_enter_guest). `leave` sets run.exited where KVM
+    may handle the exit at once."""
+    vcpu = cpu.vcpu
+
+    def load(m: Machine) -> None:
+        m.call("kvm_mediated_pmu_load", m.address(vcpu))
+
+    def capture(m: Machine) -> None:
+        """What the guest leaves in its registers is what it must find again."""
+        for register in registers:
+            if register.switched:
+                for i in range(register.count):
+                    with m.when(m.get("run.inside") & register.enumerated(m, i)):
+                        m.set(register.ghost.format(i), m.get(register.cell.format(i)))
+
+    def fastpath(m: Machine) -> None:
+        """After an exit KVM may skip an instruction at once, and enter the guest again without put
+        (vmx.c: vmx_exit_handlers_fastpath, svm.c: svm_exit_handlers_fastpath)."""
+        with m.when(m.get("run.exited") & m.fresh("instruction", 0)):
+            allowed = m.call("kvm_pmu_is_fastpath_emulation_allowed", m.address(vcpu))
+            with m.when(allowed.nonzero()):
+                edited(m, vcpu, copies, "kvm_pmu_instruction_retired")
+
+    def put(m: Machine) -> None:
+        m.call("kvm_mediated_pmu_put", m.address(vcpu))
+
+    run = [
+        Phase("enter", enter, observed=True, entry=True),
+        Phase("guest", guest, observed=True),
+        Phase("capture", capture),
+        Phase("leave", leave),
+        Phase("fastpath", fastpath),
+    ]
+    return [
+        Step(
+            "load", PUT, LOADED, [Phase("host", partial(host_perf.host, cpu)), Phase("load", load)]
+        ),
+        Step("run", LOADED, LOADED, run),
+        Step("put", LOADED, PUT, [Phase("put", put)]),
+    ]
+
+
+def instruction(vcpu: str, copies: Sequence[tuple[str, str]]) -> Access:
+    """KVM emulates an instruction while the vCPU is put."""
+
+    def run(m: Machine) -> None:
+        m.set(emulated.BY_USERSPACE, m.flag(False))
+        with m.when(mediated(m, vcpu)):
+            edited(m, vcpu, copies, "kvm_pmu_instruction_retired")
+
+    return Access("emulate an instruction", run)
+
+
+def entered(cells: Mapping[str, Any]) -> Any:
+    """The CPU is in the guest."""
+    return cells["run.inside"]

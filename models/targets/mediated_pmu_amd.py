@@ -1,0 +1,454 @@
+"""KVM's mediated vPMU on AMD: load before VMRUN, put after the last #VMEXIT (domain.md 1)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from models.environment import (
+    bitmap,
+    emulated,
+    emulated_amd,
+    guest,
+    kvm,
+    mediated,
+    prelude,
+)
+from models.environment import svm as svm_kernel
+from models.environment.emulated import MSR_DATA, ghost
+from models.environment.svm import CPU, GUEST_HAS, KVM_HAS, PERFMON_V2, VCPU
+from models.hardware import amd_pmu as pmu
+from models.hardware import msr, svm
+from models.hardware.pmu import DELIVERY_NMI, GLOBAL_CTRL, GLOBAL_STATUS, LVTPC, evtsel
+from verify.errors import BadInput
+from verify.ir.contract import Contract
+from verify.ir.machine import Machine
+from verify.ir.program import Dialect, Program
+from verify.target import (
+    Access,
+    Assumption,
+    Check,
+    EmulatedRead,
+    Event,
+    Item,
+    Parameter,
+    Register,
+    Setting,
+    Step,
+    Target,
+    Watch,
+)
+
+PMU = f"{VCPU}.arch.pmu"
+
+FILES = (
+    "arch/x86/kvm/pmu.h",
+    "arch/x86/kvm/svm/svm.h",
+    *mediated.HEADERS,
+    "arch/x86/include/asm/svm.h",
+    "arch/x86/include/uapi/asm/svm.h",
+    "include/hyperv/hvgdk.h",
+    "arch/x86/include/asm/kvm_vcpu_regs.h",
+    "arch/x86/kvm/regs.h",
+    *mediated.SOURCES,
+    "arch/x86/kvm/svm/pmu.c",
+    "arch/x86/kvm/svm/svm.c",
+)
+CONFIG = dict.fromkeys(
+    (
+        "CONFIG_X86_64",
+        "CONFIG_PERF_EVENTS",
+        "CONFIG_CPU_SUP_AMD",
+        "CONFIG_PERF_GUEST_MEDIATED_PMU",
+        "CONFIG_KVM_AMD",
+    ),
+    "y",
+)
+
+
+def _dialect(defines: Mapping[str, str]) -> Dialect:
+    return Dialect(
+        files=FILES,
+        config=dict(CONFIG),
+        prelude=prelude("kernel.h", "kvm.h", "svm.h"),
+        defines=dict(defines),
+        tables={"kvm_pmu_ops": "amd_pmu_ops"},
+        splits={"svm_vcpu_run": "svm_vcpu_enter_exit"},
+    )
+
+
+def _handled(program: Program) -> int:
+    """Counters that KVM handles. BadInput for a tree in which that is no number."""
+    name = "KVM_MAX_NR_AMD_GP_COUNTERS"
+    value = program.constant(name)
+    if value is None or not 0 < value <= 32:
+        found_as = "no constant" if value is None else value
+        raise BadInput(f"{name}: is {found_as} here; it must be a number from 1 to 32")
+    return value
+
+
+def _size(program: Program) -> int:
+    """Counters that are modelled: one more than KVM handles."""
+    return _handled(program) + 1
+
+
+def _cells(program: Program) -> dict[str, int]:
+    size = _size(program)
+    intercepts = {
+        msr.bitmap(access, number): 0 for number in pmu.table(size) for access in ("R", "W")
+    }
+    ghosts = [ghost("GLOBAL_CTRL"), ghost("GLOBAL_STATUS")]
+    ghosts += [ghost(kind, i) for i in range(size) for kind in ("PMC", "EVTSEL")]
+    return {
+        **pmu.cells(size),
+        **svm.CELLS,
+        **kvm.CELLS,
+        **svm_kernel.CELLS,
+        **intercepts,
+        **dict.fromkeys(ghosts, 64),
+        **emulated_amd.CELLS,
+        **mediated.CELLS,
+    }
+
+
+def _contracts(program: Program) -> dict[str, Contract]:
+    return {
+        **kvm.contracts(program, svm_kernel.FEATURES, svm_kernel.PMU_LEAF),
+        **svm_kernel.contracts(program),
+        **mediated.instructions(pmu),
+    }
+
+
+# Configuration ----------------------------------------------------------------------------------
+
+
+def _cell(name: str) -> Callable[[Machine], Any]:
+    return lambda m: m.get(name)
+
+
+def _flag(name: str) -> Callable[[Machine], Any]:
+    return lambda m: m.get(name).nonzero()
+
+
+SETTINGS = (
+    Setting("host.gp", "counters of the CPU's cores", _cell("config.host_gp")),
+    Setting("host.v2", "1: the CPU has PMU version 2", _cell("config.host_v2"), 1),
+    Setting("host.df", "1: RDPMC reads counters of the data fabric", _cell("config.host_nb"), 0),
+    Setting("host.l3", "1: RDPMC reads counters of the L3 cache", _cell("config.host_llc"), 0),
+    Setting("guest.version", "the guest's PMU version, 0: no PMU", _cell(f"{PMU}.version"), 2),
+    Setting("guest.gp", "the guest's counters", _cell(f"{PMU}.nr_arch_gp_counters")),
+    Setting(
+        "guest.core",
+        "1: the guest enumerates the core counter extension",
+        _cell("config.guest_core"),
+        1,
+    ),
+    Setting("guest.nested", "1: the guest may run guests of its own", _cell("config.guest_svm"), 0),
+    Setting("kvm.mediated", "1: KVM uses the mediated PMU", _flag("enable_mediated_pmu"), 1),
+    Setting(
+        "kvm.vmware_backdoor", "1: the VMware backdoor is on", _flag("enable_vmware_backdoor"), 0
+    ),
+)
+
+PARAMETERS = (
+    Parameter(
+        "reserved_writes",
+        "what a write of bits that a register does not have, or to a read-only one, does",
+        "param.reserved_writes",
+        pmu.RESERVED_WRITES,
+    ),
+)
+
+_OF_PLATFORM = re.compile(
+    r"init/(config\.host|param\.|enable_|kvm_|boot_cpu|nested$|nrips|npt_|tsc_scaling|vls|lbrv|"
+    r"gmet_|vgif|vnmi)|setup/kvm_init_pmu_capability|setup/svm_set_cpu_caps"
+)
+
+
+def _of_platform(name: str) -> bool:
+    return _OF_PLATFORM.match(name) is not None
+
+
+# Registers --------------------------------------------------------------------------------------
+
+
+def _registers(program: Program) -> list[Register]:
+    count = _handled(program)
+
+    def counter(m: Machine, i: int) -> Any:
+        found = m.const(i, 32).ult(m.get(f"{PMU}.nr_arch_gp_counters"))
+        return kvm.mediated(m, VCPU) & found
+
+    def from_version_2(m: Machine, i: int) -> Any:
+        return kvm.mediated(m, VCPU) & m.const(1, 8).ult(m.get(f"{PMU}.version"))
+
+    def copies(kind: str, legacy: int, core: int) -> tuple[EmulatedRead, ...]:
+        """By the name that every guest has, as far as there is one, and by the other."""
+
+        def first(m: Machine, i: int) -> tuple[Any, Any, Any]:
+            number = legacy + i if i < pmu.LEGACY_COUNTERS else core + 2 * i
+            return (*emulated.read(CPU, m, number), m.get(ghost(kind, i)))
+
+        def second(m: Machine, i: int) -> tuple[Any, Any, Any]:
+            return (*emulated.read(CPU, m, core + 2 * i), m.get(ghost(kind, i)))
+
+        return first, second
+
+    def one(kind: str, number: int) -> EmulatedRead:
+        return lambda m, i: (*emulated.read(CPU, m, number), m.get(ghost(kind)))
+
+    def zero(number: int) -> EmulatedRead:
+        return lambda m, i: (*emulated.read(CPU, m, number), m.const(0, 64))
+
+    return [
+        Register(
+            "PMC", count, "hw.PMC[{}]", "ghost.PMC[{}]", 64, True, counter,
+            copies("PMC", pmu.K7_PERFCTR0, pmu.CORE_CTR0),
+        ),
+        Register(
+            "EVTSEL", count, "hw.EVTSEL[{}]", "ghost.EVTSEL[{}]", 64, False, counter,
+            copies("EVTSEL", pmu.K7_EVTSEL0, pmu.CORE_CTL0),
+            f"{PMU}.gp_counters[{{}}].eventsel_hw",
+        ),
+        Register(
+            "GLOBAL_CTRL", 1, GLOBAL_CTRL, "ghost.GLOBAL_CTRL", 64, True, from_version_2,
+            (one("GLOBAL_CTRL", pmu.CTL),),
+        ),
+        Register(
+            "GLOBAL_STATUS", 1, GLOBAL_STATUS, "ghost.GLOBAL_STATUS", 64, True, from_version_2,
+            (one("GLOBAL_STATUS", pmu.STATUS), zero(pmu.STATUS_CLR), zero(pmu.STATUS_SET)),
+        ),
+    ]  # fmt: skip
+
+
+# Setup and phases -------------------------------------------------------------------------------
+
+
+def _setup(program: Program, m: Machine) -> None:
+    """KVM is loaded, and a vCPU is created and configured, by the kernel's own functions."""
+    m.set("config.size_gp", m.const(_size(program), 8))
+    pmu.limits(m)
+    m.assume(pmu.legal(m))
+    for cell, value in pmu.off(m).items():
+        m.set(cell, value)
+    bitmap.close(pmu, m)
+    m.set("vmcb.rdpmc", m.flag(True))
+    for name in ("reached", "inside", "exited"):
+        m.set(f"run.{name}", m.flag(False))
+    m.set(emulated.BY_USERSPACE, m.flag(False))
+    m.set("guest_lvtpc_loaded", m.const(0, 8))
+    m.set("svm.vmcb", m.address("vmcb"))
+    m.set("svm.vmcb01.ptr", m.address("vmcb"))
+    vcpu = m.address(VCPU)
+    m.call("kvm_init_pmu_capability", m.address("amd_pmu_ops"))
+    m.settle()
+    m.call("svm_set_cpu_caps")
+    m.settle()
+    for name, cell in GUEST_HAS.items():
+        m.assume(~m.get(cell) | m.get(KVM_HAS[name]))
+    m.assume(~m.get(GUEST_HAS[PERFMON_V2]) | m.get("config.guest_has_cpuid_pmu"))
+    m.call("kvm_pmu_init", vcpu)
+    m.call("kvm_pmu_refresh", vcpu)
+    m.settle()
+    m.call("svm_recalc_pmu_msr_intercepts", vcpu)
+    m.call("svm_recalc_instruction_intercepts", vcpu)
+    emulated_amd.limits(m, PMU)
+    mediated.reset(m, _registers(program))
+
+
+def _enter(m: Machine) -> None:
+    """What KVM does up to VMRUN, unless it decides at the last moment not to enter."""
+    for name in ("reached", "inside"):
+        m.set(f"run.{name}", m.flag(False))
+    with m.when(~m.fresh("entry-skipped", 0)):
+        m.call("svm_vcpu_run.before", m.address(VCPU), m.fresh("run_flags", 64))
+
+
+def _copies(program: Program) -> list[tuple[str, str]]:
+    """KVM's copies of the registers: (cell with the value that the guest must find, field)."""
+    # Not GLOBAL_CTRL: to set its copy is what the code after #VMEXIT is for.
+    found = [(ghost("GLOBAL_STATUS"), "global_status")]
+    for i in range(_handled(program)):
+        found.append((ghost("PMC", i), f"gp_counters[{i}].counter"))
+        found.append((ghost("EVTSEL", i), f"gp_counters[{i}].eventsel"))
+    return mediated.present(program, PMU, found)
+
+
+def _leave(program: Program, m: Machine) -> None:
+    """What KVM does from #VMEXIT on, before anything else looks at the guest's GLOBAL_CTRL."""
+    m.set("run.exited", m.get("run.inside"))
+    with m.when(m.get("run.reached")):
+        flags = m.fresh("run_flags", 64)
+        mediated.edited(m, VCPU, _copies(program), "svm_vcpu_run.after", flags)
+        for name in ("reached", "inside"):
+            m.set(f"run.{name}", m.flag(False))
+
+
+def _steps(program: Program) -> list[Step]:
+    return mediated.steps(
+        CPU,
+        _enter,
+        partial(guest.guest, CPU),
+        partial(_leave, program),
+        _registers(program),
+        _copies(program),
+    )
+
+
+def _accesses(program: Program) -> list[Access]:
+    accesses = emulated.accesses(CPU, pmu.table(_size(program)), emulated_amd.expect)
+    return [*accesses, mediated.instruction(VCPU, _copies(program))]
+
+
+LVTPC_LOADED = "guest_lvtpc_loaded"
+
+
+def _counts_for_host(m: Machine, event: Event) -> list[tuple[Any, str]]:
+    """What counts while the host's code runs; host perf's own events are off."""
+    if event.op not in ("WRMSR", "RDMSR", "RDPMC", "APIC"):
+        return []
+    switched = kvm.mediated(m, VCPU)
+    counting = pmu.counting(m)
+    return [(switched & counts, f"{cell[3:]} counts: {why}") for cell, counts, why in counting]
+
+
+def _handed_back(m: Machine) -> list[Item]:
+    """What host perf takes for granted of a PMU that it gets back (domain.md 2)."""
+    switched, zero = kvm.mediated(m, VCPU), m.const(0, 64)
+    items = [
+        Item(GLOBAL_CTRL, switched, m.get(GLOBAL_CTRL), zero),
+        Item(LVTPC, switched, m.get(LVTPC), m.const(DELIVERY_NMI, 64)),
+        Item(LVTPC_LOADED, switched, m.get(LVTPC_LOADED), m.const(0, 8)),
+    ]
+    for i in range(pmu.size(m) - 1):
+        owned = switched & m.const(i, 32).ult(m.get(f"{PMU}.nr_arch_gp_counters"))
+        items.append(Item(evtsel(i), owned, m.get(evtsel(i)), zero))
+    return items
+
+
+WATCHES = (
+    Watch(
+        "count.host",
+        "no counter counts for the host under the guest's controls",
+        "a counter counts while the host runs",
+        _counts_for_host,
+        ("load", "put"),
+    ),
+)
+
+CHECKS = (
+    Check(
+        "host.caches",
+        "the host gets the PMU back as perf expects it",
+        "the host expects another value",
+        "put",
+        _handed_back,
+    ),
+)
+
+_MUTABLE = re.compile(
+    r"hw\.|ghost\.|run\.|msr_data\.|guest_lvtpc_loaded"
+    r"|svm\.vcpu\.arch\.pmu\.(global_ctrl|global_status|reprogram_pmi.*|pmc_counting.*)$"
+    r"|svm\.vcpu\.arch\.pmu\.(pmc_in_use.*|pmc_has_mode.*)$"
+    r"|svm\.vcpu\.arch\.pmu\.gp_counters\[\d+\]\.(counter|eventsel|eventsel_hw)$"
+)
+
+REPLACED = (
+    "vcpu_enter_guest",
+    "svm_vcpu_enter_exit",
+    "__svm_vcpu_run",
+    "svm_exit_handlers_fastpath",
+    "svm_recalc_intercepts",
+    "svm_recalc_msr_intercepts",
+    "svm_hardware_setup",
+    "svm_set_intercept_for_msr",
+    "msr_write_intercepted",
+    "kvm_pmu_ops_update",
+)
+
+ASSUMPTIONS = (
+    Assumption(
+        "frame.order",
+        "each stay in the guest is load, svm_vcpu_run, again on the fastpath, put, with "
+        "interrupts off (x86.c: vcpu_enter_guest)",
+    ),
+    Assumption(
+        "frame.fastpath",
+        "the fastpath emulates instructions only when kvm_pmu_is_fastpath_emulation_allowed says "
+        "so, and may enter the guest again without put any number of times",
+    ),
+    Assumption(
+        "hw.counts",
+        "the CPU has 48-bit counters, at most one more than KVM handles, and one for all of the "
+        "data fabric's and for all of the L3 cache's that RDPMC reads; further ones would behave "
+        "alike",
+    ),
+    Assumption(
+        "host.perf",
+        "while a vCPU is put, host perf and other vCPUs may leave any value in counters, "
+        "GLOBAL_STATUS and GLOBAL_CTRL, and in selectors that perf used any value with the enable "
+        "bit off; a fresh vCPU finds all of them off",
+    ),
+    Assumption(
+        "load.controls",
+        "KVM's copies for the hardware (eventsel_hw) are what the guest set, less what the event "
+        "filter denies: the proofs compare the hardware with the copies",
+    ),
+    Assumption("build", "the kernel is built with " + ", ".join(CONFIG) + ", other options off"),
+    *kvm.ASSUMPTIONS,
+    *svm_kernel.ASSUMPTIONS,
+    *emulated.ASSUMPTIONS,
+)
+
+TARGET = Target(
+    name="mediated-pmu-amd",
+    title="KVM's mediated vPMU on AMD: kvm_mediated_pmu_load() and kvm_mediated_pmu_put()",
+    required=("arch/x86/kvm/pmu.c", "arch/x86/kvm/svm/pmu.c", "arch/x86/kvm/svm/svm.c"),
+    functions=(
+        "kvm_mediated_pmu_load",
+        "kvm_mediated_pmu_put",
+        "kvm_init_pmu_capability",
+        "kvm_pmu_init",
+        "kvm_pmu_refresh",
+        "kvm_pmu_is_valid_msr",
+        "kvm_pmu_get_msr",
+        "kvm_pmu_set_msr",
+        "kvm_pmu_handle_event",
+        "kvm_pmu_instruction_retired",
+        "kvm_pmu_is_fastpath_emulation_allowed",
+        "svm_set_cpu_caps",
+        "svm_recalc_pmu_msr_intercepts",
+        "svm_recalc_instruction_intercepts",
+        "svm_vcpu_run.before",
+        "svm_vcpu_run.after",
+    ),
+    dialect=_dialect,
+    objects={"svm": "struct vcpu_svm", "vmcb": "struct vmcb", MSR_DATA: "struct msr_data"},
+    cells=_cells,
+    contracts=_contracts,
+    settings=SETTINGS,
+    parameters=PARAMETERS,
+    registers=_registers,
+    setup=_setup,
+    steps=_steps,
+    active=partial(kvm.mediated, vcpu=VCPU),
+    accesses=_accesses,
+    mutable=lambda cell: _MUTABLE.match(cell) is not None,
+    observe=partial(guest.observe, CPU),
+    reachable=partial(guest.reachable, CPU),
+    host_visible=("hw.",),
+    legal=pmu.legal,
+    counting=pmu.counting,
+    counters=lambda program: pmu.counter_cells(_size(program)),
+    entered=mediated.entered,
+    platform=_of_platform,
+    transient=("guest_lvtpc_loaded",),
+    replaced=REPLACED,
+    orderings=(),
+    watches=WATCHES,
+    checks=CHECKS,
+    from_guest=lambda m: ~m.get(emulated.BY_USERSPACE),
+    assumptions=ASSUMPTIONS,
+)
