@@ -16,7 +16,6 @@ from verify.ir.contract import CallSite, Contract
 from verify.ir.machine import Machine
 from verify.target import Assumption, Phase, Step
 
-HANDLER = "perf_event_nmi_handler"
 STEPS = ("wrmsrq", "wrmsrq_safe", "__model_rdmsr", "rdpmc", "apic_write")
 """The instructions before and after which an NMI can tell the difference."""
 
@@ -57,7 +56,7 @@ def contracts() -> dict[str, Contract]:
 def hit(m: Machine) -> None:
     """There may be an NMI here."""
     with m.when(m.fresh("host NMI", 0)):
-        m.call(HANDLER, m.const(0, 32), None)
+        m.call("perf_event_nmi_handler", m.const(0, 32), None)
 
 
 def before_each_step(steps: Sequence[Step], found: Mapping[str, Contract]) -> dict[str, Contract]:

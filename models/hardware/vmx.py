@@ -56,7 +56,7 @@ def enter(m: Machine) -> None:
     loads = loads_global_ctrl(m)
     illegal = (field & ~intel_pmu.limit(m, intel_pmu.GLOBAL_CTRL)).nonzero()
     fails = loads & illegal
-    entered = ~fails & ~m.fresh("entry-skipped", 0)
+    entered = ~fails & ~m.fresh("host skips the entry", 0)
     with m.when(fails):
         m.emit("VM-entry-failed", intel_pmu.GLOBAL_CTRL, before, field, "illegal GLOBAL_CTRL")
     with m.when(entered & loads):

@@ -262,7 +262,7 @@ def _enter(m: Machine) -> None:
     """What KVM does up to VMRUN, unless it decides at the last moment not to enter."""
     for name in ("reached", "inside"):
         m.set(f"run.{name}", m.flag(False))
-    with m.when(~m.fresh("entry-skipped", 0)):
+    with m.when(~m.fresh("host skips the entry", 0)):
         m.call("svm_vcpu_run.before", m.address(VCPU), m.fresh("run_flags", 64))
 
 
