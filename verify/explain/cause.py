@@ -17,6 +17,10 @@ LOG = "kernel log"
 """What a WARN writes to."""
 ACTORS = ("guest", "host")
 """Operations that say who acts, whatever the phase is called."""
+LOUD = "access"
+"""An event that a rule forbids."""
+INTERRUPT = "NMI"
+"""What an interrupt does."""
 EFFECT = "effect"
 """A change that an access of another register brings about."""
 
@@ -65,7 +69,7 @@ def _late(steps: Sequence[Step], register: str, late: str) -> Reason:
 
 def _loud(steps: Sequence[Step]) -> Reason:
     """An access at a time at which there should be none: the note says why."""
-    found = [i for i, s in enumerate(steps) if s.op == "access"]
+    found = [i for i, s in enumerate(steps) if s.op == LOUD]
     if not found:
         return Reason("", ())
     step = steps[found[0]]
