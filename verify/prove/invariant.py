@@ -122,16 +122,13 @@ class _Templates:
             for ghost in ghosts:
                 if self.state[ghost].width == value.width:
                     self.add(location, value.eq(self.state[ghost]), self.owned[ghost])
-                    for mask in _masks([access.post[ghost]]):
-                        if mask.width == value.width:
-                            kept = (value & mask).eq(self.state[ghost])
-                            self.add(location, kept, self.owned[ghost])
                 # Without the register nothing changes.
                 unchanged = value.eq(self.switch.initial[cell])
                 self.add(location, unchanged, t.negate(self.owned[ghost]))
             for candidate in self._fixed_bits(access, cell):
                 self.add(location, candidate, *conditions)
-            masks = _masks([access.post[cell]])
+            # Without a register what is looked at says little of what is written.
+            masks = _masks([access.post[cell]]) if ghosts else []
             for mask in (m for m in masks if m.width == value.width):
                 self.add(location, (value & mask).eq(0), *conditions)
                 self.add(location, (value & ~mask).eq(0), *conditions)
@@ -205,13 +202,13 @@ def _cells_in(term: Term) -> list[str]:
 
 
 def _masks(terms: Sequence[Term]) -> list[Term]:
-    """The constants of the configuration that the terms look at, and the numbers of whose bits
-    they look whether one is set."""
+    """The constants of the configuration that the terms look at, and the numbers of whose several
+    bits they look whether one is set."""
     named = [
         v for v in t.free_vars(terms) if v.width > 1 and str(v.name).startswith((CONFIG, "init/"))
     ]
     tested = [n.args[0] for n in t.reachable(terms) if n.op == "eq" and n.args[0].op == "and"]
-    numbers = [a for n in tested if n.width for a in n.args if a.op == "const"]
+    numbers = [a for n in tested for a in n.args if a.op == "const" and a.value & (a.value - 1)]
     return list(dict.fromkeys([*named, *numbers]))
 
 
