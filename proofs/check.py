@@ -7,7 +7,7 @@ from typing import Any
 from verify.encode import term as t
 from verify.encode.switch import Switch
 from verify.ir.machine import Machine
-from verify.prove.property import Probe, Property, Violation, simply
+from verify.prove.property import CHECK, Probe, Property, Violation, simply
 from verify.target import Check
 
 
@@ -27,6 +27,8 @@ def _property(switch: Switch, check: Check) -> Property:
             item.found,
             check.text,
             _probe(check, k),
+            kind=CHECK,
+            follows=item.follows,
         )
         for k, item in enumerate(items)
     ]

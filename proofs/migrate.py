@@ -8,7 +8,7 @@ from typing import Any
 from verify.encode import term as t
 from verify.encode.switch import Switch
 from verify.ir.machine import Machine
-from verify.prove.property import READ, Probe, Property, Violation, simply
+from verify.prove.property import READ, REFUSED, Probe, Property, Violation, simply
 from verify.target import EmulatedRead
 
 
@@ -40,7 +40,9 @@ def _violations(switch: Switch) -> Iterator[Violation]:
                     values = (read.expected, read.value)
                     text = "KVM refuses to take back from userspace what it gave"
                     cell, probe = register.cell.format(i), _probe(run, i)
-                    yield Violation(cell, READ, bad, *values, text, probe, read.assumes, way=way)
+                    yield Violation(
+                        cell, READ, bad, *values, text, probe, read.assumes, way=way, kind=REFUSED
+                    )
 
 
 def _probe(run: EmulatedRead, i: int) -> Probe:

@@ -12,13 +12,11 @@ from verify.encode import term as t
 from verify.encode.switch import STATE, Switch
 from verify.ir.machine import Machine
 from verify.ir.program import Program
-from verify.prove.property import READ, Probe, Property, Violation, simply
+from verify.prove.property import BREAKS, READ, Probe, Property, Violation, simply
 from verify.target import Event, Target, Watch
 
 ACCESSES = ("WRMSR", "RDMSR", "RDPMC")
-FAULTS = ("#GP", "VM-entry-failed")
-LOUD = "access"
-"""The event that a trace shows where a rule is broken."""
+FAULTS = {"#GP": "and faults (#GP)", "VM-entry-failed": "and fails"}
 EMULATED = "emulated"
 """Where emulated accesses are watched; else it is a step."""
 
@@ -42,7 +40,7 @@ def watches(target: Target, program: Program) -> list[Watch]:
         return counting(m) if event.op in ACCESSES else []
 
     def faults(m: Machine, event: Event) -> list[tuple[Any, str]]:
-        return [(m.flag(True), f"with {event.op}")] if event.op in FAULTS else []
+        return [(m.flag(True), FAULTS[event.op])] if event.op in FAULTS else []
 
     def warns(m: Machine, event: Event) -> list[tuple[Any, str]]:
         return [(target.from_guest(m), "with a WARN")] if event.op == "WARN" else []
@@ -86,6 +84,11 @@ def _places(watch: Watch, target: Target, program: Program) -> list[str]:
     return [*steps, EMULATED] if watch.accesses else list(steps)
 
 
+def _breaks(watch: Watch) -> str:
+    """The operation that a trace shows where the rule is broken."""
+    return f"{BREAKS}{watch.property}"
+
+
 def _cell(watch: Watch, place: str) -> str:
     return f"monitor.{watch.property}.{place}"
 
@@ -114,7 +117,7 @@ def observer(target: Target, program: Program) -> Any:
         for watch in at.get(place, ()):
             for flag, note in watch.bad(m, event):
                 with m.when(flag):
-                    m.emit(LOUD, register, zero, one, note)
+                    m.emit(_breaks(watch), register, zero, one, note)
                     m.set(_cell(watch, place), one)
 
     return look
@@ -149,7 +152,8 @@ def _violations(switch: Switch, watch: Watch) -> Sequence[Violation]:
             value = t.var(STATE + cell, 1) if cell in switch.initial else zero
         else:
             value = switch.points[phase].cells[cell]
-        found.append(Violation("", phase, value.eq(1), zero, value, watch.text, _watched(cell)))
+        bad, probe = value.eq(1), _watched(cell)
+        found.append(Violation("", phase, bad, zero, value, watch.text, probe, rule=_breaks(watch)))
     return found
 
 

@@ -3,29 +3,43 @@
 from __future__ import annotations
 
 from verify.encode import term as t
-from verify.explain.cause import find
+from verify.explain.cause import Reason, find
 from verify.ir.interp import Step
 from verify.ir.nodes import Loc
-from verify.prove.property import READ, Pairing, Violation
+from verify.prove.property import CHECK, READ, REFUSED, VALUE, Pairing, Violation
 
 SECRET = Pairing("nobody may see it", lambda name: True)
-CODE = Loc("lamp/switch.c", 12)
 
 
 def violation(
-    phase: str, *, pair: bool = False, late: str = "", register: str = "hw.BLUE"
+    phase: str,
+    *,
+    pair: bool = False,
+    register: str = "hw.BLUE",
+    late: str = "",
+    kind: str = VALUE,
+    follows: str = "",
+    rule: str = "",
 ) -> Violation:
     return Violation(
-        register, phase, t.true, t.true, t.true, "", lambda m: (1, 1, 1),
-        pair=SECRET if pair else None, late=late,
+        register, phase, t.true, t.true, t.true, "the lamp is wrong", lambda m: (1, 1, 1),
+        pair=SECRET if pair else None, late=late, kind=kind, follows=follows, rule=rule,
     )  # fmt: skip
 
 
 def step(
-    phase: str, op: str, before: int, after: int, *, line: int = 0, register: str = "hw.BLUE"
+    phase: str,
+    op: str,
+    before: int,
+    after: int,
+    *,
+    line: int = 0,
+    register: str = "hw.BLUE",
+    note: str = "",
 ) -> Step:
     loc = Loc("lamp/switch.c", line) if line else None
-    return Step(phase, loc, "lamp_" + phase if line else "", op, register, before, after, 64, "")
+    function = "lamp_" + phase if line else ""
+    return Step(phase, loc, function, op, register, before, after, 64, note)
 
 
 def test_a_register_that_load_does_not_write() -> None:
@@ -62,12 +76,30 @@ def test_a_value_that_was_spoilt_before_it_was_saved() -> None:
 
 def test_a_copy_that_was_written_while_the_hardware_had_the_register() -> None:
     steps = [
-        step("leave", "emulated", 3, 4, register="ghost.BLUE"),
+        step("load", "WRMSR", 0, 3, line=10),
+        step("leave", "copy", 3, 4, register="ghost.BLUE", note="in lamp_tick"),
         step("put", "RDMSR", 3, 3, line=21),
         step("load", "WRMSR", 0, 3, line=10),
     ]
+    copied = "the kernel's copy of BLUE is set in lamp_tick while the hardware has it"
     reason = find(steps, violation("enter"), 4)
-    assert reason.steps == (1, 0) and "kernel's copy" in reason.text
+    assert reason.text == f"{copied}, and lamp_put (switch.c:21) saves over it"
+    assert reason.steps == (2, 1)
+    reason = find(steps[:2], violation("enter"), 4)
+    assert (reason.text, reason.steps) == (copied, (1,))
+
+
+def test_a_value_that_went_on_while_nobody_should_use_it() -> None:
+    steps = [step("load", "WRMSR", 0, 3, line=10), step("enter", "count", 3, 4)]
+    reason = find(steps, violation("enter"), 3)
+    assert (reason.text, reason.steps) == ("BLUE counts outside of the guest, up to VM-entry", (1,))
+    steps = [
+        step("load", "WRMSR", 0, 3, line=10),
+        step("put", "count", 3, 4, line=20),
+        step("load", "WRMSR", 0, 4, line=10),
+    ]
+    reason = find(steps, violation("enter"), 3)
+    assert reason.text == "BLUE counts outside of the guest, up to lamp_put (switch.c:20)"
 
 
 def test_a_value_that_was_not_saved() -> None:
@@ -96,10 +128,78 @@ def test_a_write_that_comes_too_late() -> None:
     assert reason.advice == "Write BLUE after the last write of RED"
 
 
-def test_an_access_that_is_not_quiet() -> None:
-    loud = Step("load", CODE, "lamp_load", "access", "hw.BLUE", 0, 1, 1, "while RED counts")
-    reason = find([loud], violation("load", register=""), 0)
+def broken(steps: list[Step], rule: str) -> Reason:
+    return find(steps, violation("load", register="", rule=rule), 0)
+
+
+def test_an_access_that_breaks_a_rule() -> None:
+    other = step("load", "breaks fault.load", 0, 1, line=11, note="and faults")
+    loud = step("load", "breaks order.quiet", 0, 1, line=12, note="while RED counts")
+    reason = broken([other, loud], "breaks order.quiet")
     assert reason.text == "lamp_load (switch.c:12) accesses BLUE while RED counts"
+    assert reason.steps == (1,)
+    assert broken([other], "breaks order.quiet").text == ""
+
+
+def test_what_hardware_refuses_is_due_to_what_it_was_given() -> None:
+    given = step("write 1", "VMWRITE", 0, 7, line=9, register="field.BLUE")
+    fails = step("enter", "breaks fault.run", 0, 1, register="field.BLUE", note="and fails")
+    reason = broken([given, fails], "breaks fault.run")
+    assert reason.text == (
+        "VM-entry accesses BLUE and fails, after lamp_write 1 (switch.c:9) set it to 0x7"
+    )
+    assert reason.steps == (1, 0)
+    assert broken([fails], "breaks fault.run").text == "VM-entry accesses BLUE and fails"
+
+
+def test_a_warning() -> None:
+    warns = step("put", "breaks warn.guest", 0, 1, line=12, register="kernel log", note="warns")
+    text = broken([warns], "breaks warn.guest").text
+    assert text == "lamp_put (switch.c:12) warns, and a guest can bring that about"
+
+
+def test_what_a_phase_leaves() -> None:
+    check = violation("put", kind=CHECK)
+    reason = find([], check, 0)
+    assert reason.text == "put does not set BLUE: the lamp is wrong" and reason.absent
+    load = step("load", "WRMSR", 0, 7, line=10)
+    reason = find([load], check, 0)
+    assert reason.text == (
+        "put does not set BLUE after lamp_load (switch.c:10) set it to 0x7: the lamp is wrong"
+    )
+    assert reason.absent and reason.steps == (0,) and reason.advice == "Set BLUE on put"
+    reason = find([load, step("put", "WRMSR", 7, 9, line=20)], check, 0)
+    assert reason.text == "lamp_put (switch.c:20) sets BLUE to 0x9: the lamp is wrong"
+    assert reason.steps == (1,) and not reason.absent
+    reason = find([load], violation("enter", kind=CHECK), 0)
+    assert reason.text == "lamp_load (switch.c:10) sets BLUE to 0x7: the lamp is wrong"
+
+
+def test_a_copy_that_does_not_follow_its_register() -> None:
+    stale = violation("leave", register="lamp.blue", kind=CHECK, follows="hw.BLUE")
+    guest, gone = step("guest", "guest", 0, 7), step("leave", "VM-exit", 7, 0)
+    reason = find([guest, gone], stale, 7)
+    assert reason.text == "nothing sets blue after the guest changed BLUE"
+    assert reason.absent and reason.steps == (0,)
+    copied = step("leave", "copy", 0, 3, register="lamp.blue", note="in lamp_tick")
+    reason = find([guest, copied], stale, 7)
+    assert reason.text == "blue is set to 0x3 in lamp_tick, not to what the guest left in BLUE"
+    assert reason.steps == (1, 0)
+    assert find([copied], stale, 7).text == "blue is set to 0x3 in lamp_tick, which BLUE has not"
+    assert find([copied, guest], stale, 7).text.startswith("nothing sets blue after the guest")
+    assert find([], stale, 7).text == "blue is not what BLUE has"
+
+
+def test_a_value_that_is_not_taken_back() -> None:
+    refused = step("read", "refused", 7, 7, note="lamp_set")
+    back = violation(READ, kind=REFUSED)
+    text = "lamp_set refuses 0x7 for BLUE, which the kernel gave itself"
+    assert find([refused], back, 0).text == text
+    reason = find([step("guest", "guest", 0, 7), refused], back, 0)
+    assert (reason.text, reason.steps) == (f"{text} after the guest set it", (1, 0))
+    reason = find([step("write 1", "emulated", 0, 7, register="ghost.BLUE"), refused], back, 0)
+    assert reason.text == f"{text} after the emulated write 1 set it"
+    assert find([], back, 0).text == ""
 
 
 def test_a_read_that_the_kernel_answers_wrongly() -> None:

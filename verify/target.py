@@ -152,12 +152,14 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """What a cell must hold: `found` is `expected`, when `when` holds."""
+    """What a cell must hold: `found` is `expected`, when `when` holds. `follows`: the register of
+    which a cell of the kernel must have the value."""
 
     cell: str
     when: Any
     found: Any
     expected: Any
+    follows: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,10 @@ def take_back(cpu: Cpu, m: Machine, number: int) -> tuple[Any, Any, Any]:
         valid = _present(cpu, m, number, value, m.flag(True))
         with m.when(valid):
             refused = m.call("kvm_pmu_set_msr", m.address(cpu.vcpu), m.address(MSR_DATA)).nonzero()
+            with m.when(refused):
+                m.emit("refused", f"MSR {number:#x}", value, value, "kvm_pmu_set_msr")
+        with m.when(~valid):
+            m.emit("refused", f"MSR {number:#x}", value, value, "kvm_pmu_is_valid_msr")
     return accepted, as_bool(m, ~valid | refused, 1), m.const(0, 1)
 
 
@@ -97,10 +101,16 @@ def ghost(kind: str, index: int | None = None) -> str:
 
 
 def accesses(cpu: Cpu, numbers: Iterable[int], expect: Expect) -> list[Access]:
-    """A write of each MSR, and the event filter's turn after it (kvm_pmu_handle_event)."""
+    """A write of each MSR, the event filter's turn after it (kvm_pmu_handle_event), and reads."""
+    numbers = tuple(numbers)
 
     def write(number: int) -> Callable[[Machine], None]:
         return lambda m: _write(cpu, m, number, expect)
+
+    def reads(m: Machine) -> None:
+        for number in numbers:
+            with m.when(m.fresh(f"read {number:#x}", 0)):
+                read(cpu, m, number)
 
     def filtered(m: Machine) -> None:
         m.set(BY_USERSPACE, m.flag(False))
@@ -108,4 +118,4 @@ def accesses(cpu: Cpu, numbers: Iterable[int], expect: Expect) -> list[Access]:
             m.call("kvm_pmu_handle_event", m.address(cpu.vcpu))
 
     result = [Access(f"write {number:#x}", write(number)) for number in numbers]
-    return [*result, Access("event filter", filtered)]
+    return [*result, Access("event filter", filtered), Access("reads", reads)]

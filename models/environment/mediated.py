@@ -80,17 +80,26 @@ def present(program: Program, pmu: str, fields: Sequence[tuple[str, str]]) -> li
     return [(cell, f"{pmu}.{name}") for cell, name in fields if name.partition("[")[0] in members]
 
 
+COPY = "copy"
+"""What traces call a change of KVM's copy of a register while hardware has the register."""
+
+
 def edited(
-    m: Machine, vcpu: str, copies: Sequence[tuple[str, str]], function: str, *args: Any
+    m: Machine, vcpu: str, copies: Sequence[tuple[str, str]], op: str, function: str, *args: Any
 ) -> None:
     """Run a function of the kernel on the vCPU: a value that it writes into KVM's copy of a
-    register is one that the guest must find. copies: (cell with that value, path of the copy)."""
+    register is one that the guest must find. copies: (cell with that value, path of the copy);
+    without a cell it is a copy of what hardware gets. op: what traces call a change of a copy."""
     before = [m.get(field) for _, field in copies]
     m.call(function, m.address(vcpu), *args)
     for (cell, field), old in zip(copies, before, strict=True):
         new = m.get(field)
+        if not cell:
+            with m.when(new.ne(old)):
+                m.emit(op, field, old, new, f"in {function}")
+            continue
         with m.when(new.ne(old) & new.ne(m.get(cell))):
-            m.emit("emulated", cell, m.get(cell), new, "set by KVM in its copy")
+            m.emit(op, cell, m.get(cell), new, f"in {function}")
             m.set(cell, new)
 
 
@@ -126,7 +135,7 @@ def steps(
         with m.when(m.get("run.exited") & m.fresh("instruction", 0)):
             allowed = m.call("kvm_pmu_is_fastpath_emulation_allowed", m.address(vcpu))
             with m.when(allowed.nonzero()):
-                edited(m, vcpu, copies, "kvm_pmu_instruction_retired")
+                edited(m, vcpu, copies, COPY, "kvm_pmu_instruction_retired")
 
     def put(m: Machine) -> None:
         m.call("kvm_mediated_pmu_put", m.address(vcpu))
@@ -153,7 +162,7 @@ def instruction(vcpu: str, copies: Sequence[tuple[str, str]]) -> Access:
     def run(m: Machine) -> None:
         m.set(emulated.BY_USERSPACE, m.flag(False))
         with m.when(mediated(m, vcpu)):
-            edited(m, vcpu, copies, "kvm_pmu_instruction_retired")
+            edited(m, vcpu, copies, "emulated", "kvm_pmu_instruction_retired")
 
     return Access("emulate an instruction", run)
 

@@ -53,8 +53,11 @@ def _write_field(m: Machine, call: CallSite) -> None:
     field, value = call.args
     for number, name in vmx.FIELDS.items():
         with m.when(field.eq(number)):
-            width = m.get(name).width
-            m.set(name, value.extract(width - 1, 0) if value.width > width else value.zext(width))
+            before = m.get(name)
+            width = before.width
+            after = value.extract(width - 1, 0) if value.width > width else value.zext(width)
+            m.emit("VMWRITE", name, before, after)
+            m.set(name, after)
 
 
 def _read_field(m: Machine, call: CallSite) -> Any:

@@ -278,7 +278,11 @@ def advance(m: Machine, access: str, *affected: str) -> None:
         change = m.fresh(f"{access}/advance/{cell}", 64)
         # An input of 0 means that nothing happened.
         with m.when(counts(m, cell)):
-            m.set(cell, m.get(cell) ^ (change & limit(m, cell)))
+            before = m.get(cell)
+            after = before ^ (change & limit(m, cell))
+            with m.when(after.ne(before)):
+                m.emit("count", cell, before, after)
+            m.set(cell, after)
 
 
 def advance_all(m: Machine, access: str) -> None:

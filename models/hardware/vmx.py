@@ -14,9 +14,10 @@ from models.hardware import intel_pmu
 from verify.ir.machine import Machine
 
 EXIT_MSR_STORE_COUNT = 0x400E
+GUEST_GLOBAL_CTRL = "vmcs.guest_global_ctrl"
 # Fields that are modelled, by encoding
 FIELDS = {
-    0x2808: "vmcs.guest_global_ctrl",
+    0x2808: GUEST_GLOBAL_CTRL,
     0x2C04: "vmcs.host_global_ctrl",
     EXIT_MSR_STORE_COUNT: "vmcs.exit_msr_store_count",
 }
@@ -27,7 +28,7 @@ RDPMC_EXITING = 1 << 11
 USE_MSR_BITMAPS = 1 << 28
 
 CELLS = {
-    "vmcs.guest_global_ctrl": 64,
+    GUEST_GLOBAL_CTRL: 64,
     "vmcs.host_global_ctrl": 64,
     "vmcs.entry_controls": 32,
     "vmcs.exit_controls": 32,
@@ -52,13 +53,13 @@ def enter(m: Machine) -> None:
 
     KVM may also decide at the last moment not to enter; put runs all the same.
     """
-    before, field = m.get(intel_pmu.GLOBAL_CTRL), m.get("vmcs.guest_global_ctrl")
+    before, field = m.get(intel_pmu.GLOBAL_CTRL), m.get(GUEST_GLOBAL_CTRL)
     loads = loads_global_ctrl(m)
     illegal = (field & ~intel_pmu.limit(m, intel_pmu.GLOBAL_CTRL)).nonzero()
     fails = loads & illegal
     entered = ~fails & ~m.fresh("host skips the entry", 0)
     with m.when(fails):
-        m.emit("VM-entry-failed", intel_pmu.GLOBAL_CTRL, before, field, "illegal GLOBAL_CTRL")
+        m.emit("VM-entry-failed", GUEST_GLOBAL_CTRL, field, field, "illegal GLOBAL_CTRL")
     with m.when(entered & loads):
         intel_pmu.advance_all(m, "VM-entry")
         m.emit("VM-entry", intel_pmu.GLOBAL_CTRL, before, field, "from the VMCS guest field")
@@ -72,7 +73,7 @@ def leave(m: Machine) -> Any:
     controls, value = m.get("vmcs.exit_controls"), m.get(intel_pmu.GLOBAL_CTRL)
     host = m.get("vmcs.host_global_ctrl")
     with m.when((controls & EXIT_SAVE_GLOBAL_CTRL).nonzero()):
-        m.set("vmcs.guest_global_ctrl", value)
+        m.set(GUEST_GLOBAL_CTRL, value)
     with m.when((controls & EXIT_LOAD_GLOBAL_CTRL).nonzero()):
         m.emit("VM-exit", intel_pmu.GLOBAL_CTRL, value, host, "from the VMCS host field")
         m.set(intel_pmu.GLOBAL_CTRL, host)

@@ -267,12 +267,13 @@ def _enter(m: Machine) -> None:
 
 
 def _copies(program: Program) -> list[tuple[str, str]]:
-    """KVM's copies of the registers: (cell with the value that the guest must find, field)."""
+    """KVM's copies: (cell with the value that the guest must find or "", field)."""
     # Not GLOBAL_CTRL: to set its copy is what the code after #VMEXIT is for.
-    found = [(ghost("GLOBAL_STATUS"), "global_status")]
+    found = [(ghost("GLOBAL_STATUS"), "global_status"), ("", "global_ctrl")]
     for i in range(_handled(program)):
         found.append((ghost("PMC", i), f"gp_counters[{i}].counter"))
         found.append((ghost("EVTSEL", i), f"gp_counters[{i}].eventsel"))
+        found.append(("", f"gp_counters[{i}].eventsel_hw"))
     return mediated.present(program, PMU, found)
 
 
@@ -281,7 +282,8 @@ def _leave(program: Program, m: Machine) -> None:
     m.set("run.exited", m.get("run.inside"))
     with m.when(m.get("run.reached")):
         flags = m.fresh("run_flags", 64)
-        mediated.edited(m, VCPU, _copies(program), "svm_vcpu_run.after", flags)
+        copies = _copies(program)
+        mediated.edited(m, VCPU, copies, mediated.COPY, "svm_vcpu_run.after", flags)
         for name in ("reached", "inside"):
             m.set(f"run.{name}", m.flag(False))
 

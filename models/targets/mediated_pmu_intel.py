@@ -386,7 +386,7 @@ def _fresh_vmcs(m: Machine) -> None:
 
 
 def _copies(program: Program) -> list[tuple[str, str]]:
-    """KVM's copies of the registers: (cell with the value that the guest must find, field)."""
+    """KVM's copies: (cell with the value that the guest must find or "", field)."""
     gp, fixed = _handled(program)
     # Not GLOBAL_CTRL: to set its copy is what the refresh is for, and judged by the next entry.
     fields = [("GLOBAL_STATUS", "global_status"), ("FIXED_CTR_CTRL", "fixed_ctr_ctrl")]
@@ -395,7 +395,9 @@ def _copies(program: Program) -> list[tuple[str, str]]:
     for i in range(gp):
         found.append((ghost("PMC", i), f"gp_counters[{i}].counter"))
         found.append((ghost("EVTSEL", i), f"gp_counters[{i}].eventsel"))
+        found.append(("", f"gp_counters[{i}].eventsel_hw"))
     found += [(ghost("FIXED_CTR", i), f"fixed_counters[{i}].counter") for i in range(fixed)]
+    found += [("", "global_ctrl"), ("", "fixed_ctr_ctrl_hw")]
     return mediated.present(program, PMU, found)
 
 
@@ -410,7 +412,8 @@ def _leave(program: Program, m: Machine) -> None:
             used = m.const(slot, 32).ult(m.get("vmcs.exit_msr_store_count"))
             with m.when(used & m.get(f"{entry}.index").eq(msr.GLOBAL_CTRL)):
                 m.set(f"{entry}.value", value)
-        mediated.edited(m, VCPU, _copies(program), "vmx_refresh_guest_perf_global_control")
+        refresh = "vmx_refresh_guest_perf_global_control"
+        mediated.edited(m, VCPU, _copies(program), mediated.COPY, refresh)
 
 
 def _steps(program: Program) -> list[Step]:
@@ -452,23 +455,27 @@ def _owned(m: Machine, cell: str) -> Any:
 def _armed(m: Machine) -> list[Item]:
     """Counters of the guest that would count as soon as the host turns the unit on."""
     return [
-        Item(_control(cell), _owned(m, cell), kvm.as_bool(m, pmu.selected(m, cell), 1), zero)
+        Item(control, _owned(m, cell), m.ite(pmu.selected(m, cell), m.get(control), zero), zero)
         for cell in pmu.counters(m)
-        for zero in (m.const(0, 1),)
+        for control, zero in ((_control(cell), m.const(0, 64)),)
     ]
 
 
 def _control(cell: str) -> str:
+    """The register that has the counter, or PERF_METRICS, count when the unit is on."""
+    if cell == pmu.PERF_METRICS:
+        return pmu.GLOBAL_CTRL
     index = int(cell[cell.index("[") + 1 : -1])
     return pmu.evtsel(index) if cell == pmu.pmc(index) else pmu.FIXED_CTR_CTRL
 
 
 def _strangers(m: Machine) -> list[Item]:
     """What counts at VM-entry although the guest has not got it."""
-    inside, zero = m.get("run.inside") & kvm.mediated(m, VCPU), m.const(0, 1)
+    inside, zero = m.get("run.inside") & kvm.mediated(m, VCPU), m.const(0, 64)
     return [
-        Item(cell, inside & ~_owned(m, cell), kvm.as_bool(m, counts, 1), zero)
+        Item(control, inside & ~_owned(m, cell), m.ite(counts, m.get(control), zero), zero)
         for cell, counts, _ in pmu.counting(m)
+        for control in (_control(cell),)
     ]
 
 
@@ -507,16 +514,17 @@ def _refreshed(m: Machine) -> list[Item]:
     has = kvm.mediated(m, VCPU) & m.const(1, 8).ult(m.get(f"{PMU}.version"))
     copy = f"{PMU}.global_ctrl"
     when = has & m.get("run.exited")
-    return [Item(copy, when, m.get(copy), m.get(ghost("GLOBAL_CTRL")))]
+    return [Item(copy, when, m.get(copy), m.get(ghost("GLOBAL_CTRL")), pmu.GLOBAL_CTRL)]
 
 
 def _copies_for_hardware(m: Machine) -> list[Item]:
     """KVM's copies of the controls that hardware has while the guest runs."""
     copy = f"{PMU}.fixed_ctr_ctrl_hw"
-    items = [Item(copy, kvm.mediated(m, VCPU), m.get(copy), m.get(pmu.FIXED_CTR_CTRL))]
+    controls = pmu.FIXED_CTR_CTRL
+    items = [Item(copy, kvm.mediated(m, VCPU), m.get(copy), m.get(controls), controls)]
     for i in range(pmu.size(m, "gp") - 1):
         copy, cell = f"{PMU}.gp_counters[{i}].eventsel_hw", pmu.evtsel(i)
-        items.append(Item(copy, _owned(m, pmu.pmc(i)), m.get(copy), m.get(cell)))
+        items.append(Item(copy, _owned(m, pmu.pmc(i)), m.get(copy), m.get(cell), cell))
     return items
 
 
@@ -531,7 +539,7 @@ CHECKS = (
     Check(
         "count.guest",
         "no counter that the guest has not got counts while it runs",
-        "counts while the guest runs, which has not got it",
+        "a counter counts that the guest has not got",
         "enter",
         _strangers,
     ),

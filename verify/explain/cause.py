@@ -9,7 +9,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from verify.ir.interp import Step
-from verify.prove.property import READ, Violation
+from verify.prove.property import CHECK, READ, REFUSED, Violation
 
 READS = ("RDMSR", "RDPMC")
 WRITE = "WRMSR"
@@ -17,12 +17,18 @@ LOG = "kernel log"
 """What a WARN writes to."""
 ACTORS = ("guest", "host")
 """Operations that say who acts, whatever the phase is called."""
-LOUD = "access"
-"""An event that a rule forbids."""
 INTERRUPT = "NMI"
 """What an interrupt does."""
 EFFECT = "effect"
 """A change that an access of another register brings about."""
+COUNT = "count"
+"""A change that hardware makes of itself."""
+COPY = "copy"
+"""A change of the kernel's copy of a register that hardware has; the note says where."""
+REFUSAL = "refused"
+"""A write is refused; the note says by what."""
+BOUNDARIES = {"enter": "VM-entry", "leave": "VM-exit"}
+"""Phases in which hardware acts of itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +54,15 @@ def find(
     register = violation.register
     if violation.late:
         return _late(steps, register, violation.late)
-    if not register:
-        return _loud(steps)
+    if violation.rule:
+        return _broken(steps, violation.rule)
     touching = [i for i, s in enumerate(steps) if s.register == register]
+    if violation.kind == REFUSED:
+        return _refused(steps, register)
+    if violation.kind == CHECK:
+        if violation.follows:
+            return _not_followed(steps, violation, touching)
+        return _not_kept(steps, violation, touching)
     if violation.phase == "put":
         return _left_behind(steps, register, touching, private)
     return _wrong_value(steps, violation, expected, touching, private)
@@ -67,16 +79,79 @@ def _late(steps: Sequence[Step], register: str, late: str) -> Reason:
     return Reason(text, (after[-1], write[-1]), advice)
 
 
-def _loud(steps: Sequence[Step]) -> Reason:
-    """An access at a time at which there should be none: the note says why."""
-    found = [i for i, s in enumerate(steps) if s.op == LOUD]
+def _broken(steps: Sequence[Step], rule: str) -> Reason:
+    """What happens at a time at which it should not, or at all: the note says why."""
+    found = [i for i, s in enumerate(steps) if s.op == rule]
     if not found:
         return Reason("", ())
     step = steps[found[0]]
     text = f"{_place(step)} accesses {short(step.register)} {step.note}"
     if step.register == LOG:
-        text = f"{_place(step)} warns"
+        return Reason(f"{_place(step)} warns, and a guest can bring that about", (found[0],))
+    writes = [i for i in range(found[0]) if steps[i].register == step.register]
+    if step.loc is None and writes:
+        # What hardware does of itself is due to what it was given.
+        last = steps[writes[-1]]
+        text += f", after {_place(last)} set it to {last.after:#x}"
+        return Reason(text, (found[0], writes[-1]))
     return Reason(text, (found[0],))
+
+
+def _refused(steps: Sequence[Step], register: str) -> Reason:
+    """What the kernel gave of a register, it does not take back."""
+    name = short(register)
+    found = [i for i, s in enumerate(steps) if s.op == REFUSAL]
+    if not found:
+        return Reason("", ())
+    step = steps[found[-1]]
+    text = f"{step.note} refuses {step.after:#x} for {name}, which the kernel gave itself"
+    sets = [
+        i
+        for i, s in enumerate(steps[: found[-1]])
+        if s.register in (register, f"ghost.{name}") and s.before != s.after
+    ]
+    advice = f"Accept from userspace every value that {name} can have"
+    if not sets:
+        return Reason(text, (found[-1],), advice)
+    text += f" after {_place(steps[sets[-1]])} set it"
+    return Reason(text, (found[-1], sets[-1]), advice)
+
+
+def _not_kept(steps: Sequence[Step], violation: Violation, touching: Sequence[int]) -> Reason:
+    """What a phase leaves in a cell breaks a rule."""
+    name, phase = short(violation.register), violation.phase
+    sets = [i for i in touching if steps[i].before != steps[i].after]
+    code = phase in ("load", "put")
+    advice = f"Set {name} on {phase}" if code else ""
+    if not sets:
+        return Reason(f"{phase} does not set {name}: {violation.text}", (), advice, absent=True)
+    last = steps[sets[-1]]
+    if code and _phase(last) != phase:
+        text = f"{phase} does not set {name} after {_place(last)} set it to {last.after:#x}: "
+        return Reason(text + violation.text, (sets[-1],), advice, absent=True)
+    text = f"{_place(last)} sets {name} to {last.after:#x}: {violation.text}"
+    return Reason(text, (sets[-1],))
+
+
+def _not_followed(steps: Sequence[Step], violation: Violation, touching: Sequence[int]) -> Reason:
+    """A copy of the kernel's does not have the value of its register."""
+    name, register = short(violation.register), short(violation.follows)
+    copies = [i for i in touching if steps[i].op == COPY]
+    sets = [
+        i
+        for i, s in enumerate(steps)
+        if s.register == violation.follows and s.before != s.after and _phase(s) != "leave"
+    ]
+    if copies and (not sets or copies[-1] > sets[-1]):
+        text = f"{name} is set to {steps[copies[-1]].after:#x} {steps[copies[-1]].note}"
+        if not sets:
+            return Reason(f"{text}, which {register} has not", (copies[-1],))
+        text += f", not to what {_place(steps[sets[-1]])} left in {register}"
+        return Reason(text, (copies[-1], sets[-1]))
+    if sets:
+        text = f"nothing sets {name} after {_place(steps[sets[-1]])} changed {register}"
+        return Reason(text, (sets[-1],), f"Set {name} to what {register} has", absent=True)
+    return Reason(f"{name} is not what {register} has", ())
 
 
 def _changes(steps: Sequence[Step], touching: Sequence[int], private: Set[int]) -> list[int]:
@@ -119,6 +194,9 @@ def _wrong_value(
     """A register, or KVM's answer to a read of it, has a value that it should not have."""
     register, name = violation.register, short(violation.register)
     phase = next((s.phase for s in reversed(steps) if _phase(s) == "load"), "")
+    spoilt = _while_loaded(steps, register, phase) if violation.pair is None else None
+    if spoilt is not None:
+        return spoilt
     loads = [i for i in touching if steps[i].phase == phase and steps[i].op == WRITE]
     if not loads:
         if violation.phase == READ:
@@ -137,6 +215,38 @@ def _wrong_value(
     if violation.pair is not None and steps[last].after != expected:
         return Reason(f"{_place(steps[last])} writes a value of {name} that it should not", (last,))
     return _saved_wrong(steps, register, last)
+
+
+def _while_loaded(steps: Sequence[Step], register: str, load: str) -> Reason | None:
+    """Between load and put, the value changed in the kernel's copy alone, or by itself."""
+    name = short(register)
+    start = max((i for i, s in enumerate(steps) if s.phase == load), default=-1)
+    copied = [
+        i
+        for i, s in enumerate(steps)
+        if s.op == COPY and s.register == f"ghost.{name}" and s.before != s.after
+    ]
+    counted = [
+        i
+        for i, s in enumerate(steps)
+        if s.op == COUNT and s.register == register and (i > start or _phase(s) == "put")
+    ]
+    if copied:
+        last = copied[-1]
+        text = f"the kernel's copy of {name} is set {steps[last].note} while the hardware has it"
+        saves = [
+            i
+            for i, s in enumerate(steps)
+            if i > last and s.register == register and s.op in READS and _phase(s) == "put"
+        ]
+        if not saves:
+            return Reason(text, (last,))
+        return Reason(f"{text}, and {_place(steps[saves[0]])} saves over it", (saves[0], last))
+    if counted:
+        step = steps[counted[-1]]
+        text = f"{name} counts outside of the guest, up to {_place(step)}"
+        return Reason(text, (counted[-1],), "Stop what counts before the guest is left")
+    return None
 
 
 def _answered(steps: Sequence[Step], name: str) -> Reason:
@@ -177,14 +287,6 @@ def _saved_wrong(steps: Sequence[Step], register: str, restore: int) -> Reason:
         text = f"{_place(steps[restore])} writes {name}, which put did not save"
         return Reason(text, (restore,))
     save = saves[-1]
-    lost = [
-        i
-        for i, s in enumerate(steps[:save])
-        if s.register == f"ghost.{name}" and _phase(s) == "leave" and s.before != s.after
-    ]
-    if lost:
-        text = f"{_place(steps[save])} saves {name} over what was set in the kernel's copy of it "
-        return Reason(text + "while the hardware had it", (save, lost[-1]))
     spoilt = [
         i
         for i, s in enumerate(steps[:save])
@@ -212,6 +314,10 @@ def short(register: str) -> str:
 
 
 def _place(step: Step) -> str:
+    if step.loc is None and _phase(step) in BOUNDARIES:
+        return BOUNDARIES[_phase(step)]
+    if step.loc is None and _phase(step).startswith("write"):
+        return f"the emulated {_phase(step)}"
     if step.loc is None:
         return f"the {step.op if step.op in ACTORS else _phase(step)}"
     return f"{step.function} ({step.loc.file.rsplit('/', 1)[-1]}:{step.loc.line})"

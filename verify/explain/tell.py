@@ -9,7 +9,7 @@ from verify.explain.cause import short
 from verify.explain.replay import Replay
 from verify.ir.interp import SKIP, Step
 from verify.ir.program import Program
-from verify.prove.property import READ, Violation
+from verify.prove.property import BREAKS, CHECK, READ, REFUSED, Violation
 from verify.result import Cause, Trace, TraceStep
 from verify.result import Violation as Shown
 from verify.source.tree import Tree
@@ -26,7 +26,7 @@ def trace(
     """The trace of a counterexample: the steps that it is about. `usual`: what most machines
     have, by setting."""
     reason = cause.find(replayed.steps, violation, replayed.expected, replayed.private)
-    rule = bool(violation.late) or not violation.register
+    rule = _of_a_rule(violation)
     kept = _relevant(replayed.steps, violation, reason.steps)
     if reason.absent:
         kept = sorted({*kept, *_passed_over(replayed.steps, max(reason.steps, default=-1), tree)})
@@ -71,14 +71,19 @@ def end_state(
     return "; ".join(texts) or "whether the end state is wrong is not known for all hardware"
 
 
+def _of_a_rule(violation: Violation) -> bool:
+    """It is about what happens, so that there are no values to compare."""
+    return bool(violation.late or violation.rule) or violation.kind == REFUSED
+
+
 def _relevant(steps: Sequence[Step], violation: Violation, named: Sequence[int]) -> list[int]:
     """The steps that touch what the property is about, and those that bring such a step about:
     accesses with an effect on it, and what the cause names. Changes only, but for accesses of the
     violated register itself. Interrupts are always a part of the story."""
-    about = {violation.register, violation.late}
+    about = {violation.register, violation.late, violation.follows} - {""}
     kept = set(named)
     for i, step in enumerate(steps):
-        if step.op == SKIP or (step.op == cause.LOUD and violation.register):
+        if step.op == SKIP or (step.op.startswith(BREAKS) and not violation.rule):
             continue
         if step.op == cause.INTERRUPT and step.before != step.after:
             kept.add(i)
@@ -87,7 +92,7 @@ def _relevant(steps: Sequence[Step], violation: Violation, named: Sequence[int])
             kept.add(i)
             if step.op == cause.EFFECT and i:
                 kept.add(i - 1)
-    if not violation.register:
+    if violation.rule:
         # Nothing but what changes the controls explains why something counts.
         kept |= {i for i, s in enumerate(steps) if s.op == "WRMSR" and s.before != s.after}
     return sorted(kept)
@@ -108,9 +113,11 @@ def _passed_over(steps: Sequence[Step], since: int, tree: Tree) -> list[int]:
 
 def _seen(replayed: Replay, violation: Violation) -> list[TraceStep]:
     """The end of a run that shows a wrong value: who finds it."""
-    if violation.late or not violation.register:
+    if _of_a_rule(violation):
         return []
     op = {"put": "left", READ: "read"}.get(violation.phase, "guest finds")
+    if violation.kind == CHECK:
+        op = "left"
     value, register = replayed.observed, short(violation.register)
     return [TraceStep(replayed.end, None, None, None, None, op, register, value, value)]
 

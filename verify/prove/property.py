@@ -15,6 +15,10 @@ SECOND = "'2"
 READ = "read"
 """The point of a violation that shows in an emulated read, at home."""
 
+VALUE, CHECK, REFUSED = "value", "check", "refused"
+"""What a violation is about: an observer finds another value than it must, a phase leaves something
+else than a rule says, or a write is refused."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pairing:
@@ -32,6 +36,9 @@ class Pairing:
     assumes: tuple[Term, ...] = ()
 
 
+BREAKS = "breaks "
+"""How the operations begin by which traces show where a rule on what happens is broken."""
+
 Probe = Callable[[Machine], tuple[Any, Any, Any]]
 
 
@@ -46,7 +53,9 @@ class Violation:
     `probe(machine)` looks for the violation in a concrete run at that point: (relevant, observed,
     expected), expected None when the second run gives it.
     `late`: the register whose write comes too late, when that is what the rule is about. `way`: by
-    which of the register's reads it shows.
+    which of the register's reads it shows. `kind`: VALUE, CHECK or REFUSED. `follows`: the
+    register of which `register`, a cell of the kernel, must have the value. `rule`: the operation
+    by which traces show where a rule on what happens is broken.
     """
 
     register: str
@@ -60,6 +69,9 @@ class Violation:
     pair: Pairing | None = None
     late: str = ""
     way: int = 0
+    kind: str = VALUE
+    follows: str = ""
+    rule: str = ""
 
 
 Agree = Callable[[Pairing, str], Pairing]
