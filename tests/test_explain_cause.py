@@ -62,6 +62,18 @@ def test_a_change_after_the_value_was_set() -> None:
     assert "lamp_load (switch.c:11) changes BLUE after lamp_load (switch.c:10)" in reason.text
 
 
+def test_what_is_given_to_the_entry_is_wrong() -> None:
+    steps = [
+        step("guest", "guest", 0, 7),
+        step("load", "WRMSR", 5, 0, line=10),
+        step("enter", "VM-entry", 0, 3),
+    ]
+    reason = find(steps, violation("enter"), 7)
+    assert reason.text == "VM-entry loads 0x3 into BLUE, not what the guest left in it"
+    assert reason.steps == (2, 0)
+    assert find(steps[1:], violation("enter"), 7).text == "VM-entry loads 0x3 into BLUE"
+
+
 def test_a_value_that_was_spoilt_before_it_was_saved() -> None:
     steps = [
         step("guest", "guest", 0, 7),
@@ -100,6 +112,14 @@ def test_a_value_that_went_on_while_nobody_should_use_it() -> None:
     ]
     reason = find(steps, violation("enter"), 3)
     assert reason.text == "BLUE counts outside of the guest, up to lamp_put (switch.c:20)"
+    steps = [
+        step("load", "WRMSR", 0, 3, line=10, register="hw.RED"),
+        step("load", "overflow", 3, 4, line=11),
+    ]
+    reason = find(steps, violation("enter"), 3)
+    assert reason.text == (
+        "a counter overflows into BLUE outside of the guest, up to lamp_load (switch.c:11)"
+    )
 
 
 def test_a_value_that_was_not_saved() -> None:
@@ -144,11 +164,12 @@ def test_an_access_that_breaks_a_rule() -> None:
 def test_what_hardware_refuses_is_due_to_what_it_was_given() -> None:
     given = step("write 1", "VMWRITE", 0, 7, line=9, register="field.BLUE")
     fails = step("enter", "breaks fault.run", 0, 1, register="field.BLUE", note="and fails")
-    reason = broken([given, fails], "breaks fault.run")
+    event = step("enter", "VM-entry-failed", 7, 7, register="field.BLUE")
+    reason = broken([given, event, fails], "breaks fault.run")
     assert reason.text == (
         "VM-entry accesses BLUE and fails, after lamp_write 1 (switch.c:9) set it to 0x7"
     )
-    assert reason.steps == (1, 0)
+    assert reason.steps == (2, 0)
     assert broken([fails], "breaks fault.run").text == "VM-entry accesses BLUE and fails"
 
 
@@ -161,11 +182,11 @@ def test_a_warning() -> None:
 def test_what_a_phase_leaves() -> None:
     check = violation("put", kind=CHECK)
     reason = find([], check, 0)
-    assert reason.text == "put does not set BLUE: the lamp is wrong" and reason.absent
+    assert reason.text == "put does not set BLUE back: the lamp is wrong" and reason.absent
     load = step("load", "WRMSR", 0, 7, line=10)
     reason = find([load], check, 0)
     assert reason.text == (
-        "put does not set BLUE after lamp_load (switch.c:10) set it to 0x7: the lamp is wrong"
+        "put does not set BLUE back after lamp_load (switch.c:10) set it to 0x7: the lamp is wrong"
     )
     assert reason.absent and reason.steps == (0,) and reason.advice == "Set BLUE on put"
     reason = find([load, step("put", "WRMSR", 7, 9, line=20)], check, 0)
@@ -195,8 +216,9 @@ def test_a_value_that_is_not_taken_back() -> None:
     back = violation(READ, kind=REFUSED)
     text = "lamp_set refuses 0x7 for BLUE, which the kernel gave itself"
     assert find([refused], back, 0).text == text
-    reason = find([step("guest", "guest", 0, 7), refused], back, 0)
-    assert (reason.text, reason.steps) == (f"{text} after the guest set it", (1, 0))
+    reset = step("put", "WRMSR", 7, 0, line=20)
+    reason = find([step("guest", "guest", 0, 7), reset, refused], back, 0)
+    assert (reason.text, reason.steps) == (f"{text} after the guest set it", (2, 0))
     reason = find([step("write 1", "emulated", 0, 7, register="ghost.BLUE"), refused], back, 0)
     assert reason.text == f"{text} after the emulated write 1 set it"
     assert find([], back, 0).text == ""

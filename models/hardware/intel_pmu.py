@@ -297,7 +297,11 @@ def _overflow(m: Machine, access: str) -> None:
     able = none
     for cell, counts_now, _ in counting(m):
         able = able | m.ite(counts_now, m.const(1 << position(cell), 64), none)
-    m.set(GLOBAL_STATUS, m.get(GLOBAL_STATUS) | (bits & able))
+    before = m.get(GLOBAL_STATUS)
+    after = before | (bits & able)
+    with m.when(after.ne(before)):
+        m.emit("overflow", GLOBAL_STATUS, before, after)
+    m.set(GLOBAL_STATUS, after)
 
 
 # Names of MSRs ----------------------------------------------------------------------------------

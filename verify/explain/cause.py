@@ -21,13 +21,15 @@ INTERRUPT = "NMI"
 """What an interrupt does."""
 EFFECT = "effect"
 """A change that an access of another register brings about."""
-COUNT = "count"
-"""A change that hardware makes of itself."""
+COUNTS = {"count": "{} counts", "overflow": "a counter overflows into {}"}
+"""Changes that hardware makes of itself, in words."""
 COPY = "copy"
 """A change of the kernel's copy of a register that hardware has; the note says where."""
 REFUSAL = "refused"
 """A write is refused; the note says by what."""
-BOUNDARIES = {"enter": "VM-entry", "leave": "VM-exit"}
+ENTRY = "VM-entry"
+"""A change that hardware makes when the guest is entered, to what it was given for that."""
+BOUNDARIES = {"enter": ENTRY, "leave": "VM-exit"}
 """Phases in which hardware acts of itself."""
 
 
@@ -88,7 +90,11 @@ def _broken(steps: Sequence[Step], rule: str) -> Reason:
     text = f"{_place(step)} accesses {short(step.register)} {step.note}"
     if step.register == LOG:
         return Reason(f"{_place(step)} warns, and a guest can bring that about", (found[0],))
-    writes = [i for i in range(found[0]) if steps[i].register == step.register]
+    writes = [
+        i
+        for i, s in enumerate(steps[: found[0]])
+        if s.register == step.register and s.before != s.after
+    ]
     if step.loc is None and writes:
         # What hardware does of itself is due to what it was given.
         last = steps[writes[-1]]
@@ -108,7 +114,7 @@ def _refused(steps: Sequence[Step], register: str) -> Reason:
     sets = [
         i
         for i, s in enumerate(steps[: found[-1]])
-        if s.register in (register, f"ghost.{name}") and s.before != s.after
+        if s.register in (register, f"ghost.{name}") and s.before != s.after == step.after
     ]
     advice = f"Accept from userspace every value that {name} can have"
     if not sets:
@@ -122,13 +128,14 @@ def _not_kept(steps: Sequence[Step], violation: Violation, touching: Sequence[in
     name, phase = short(violation.register), violation.phase
     sets = [i for i in touching if steps[i].before != steps[i].after]
     code = phase in ("load", "put")
+    missing = f"{phase} does not set {name}{' back' if phase == 'put' else ''}"
     advice = f"Set {name} on {phase}" if code else ""
     if not sets:
-        return Reason(f"{phase} does not set {name}: {violation.text}", (), advice, absent=True)
+        return Reason(f"{missing}: {violation.text}", (), advice, absent=True)
     last = steps[sets[-1]]
     if code and _phase(last) != phase:
-        text = f"{phase} does not set {name} after {_place(last)} set it to {last.after:#x}: "
-        return Reason(text + violation.text, (sets[-1],), advice, absent=True)
+        text = f"{missing} after {_place(last)} set it to {last.after:#x}: {violation.text}"
+        return Reason(text, (sets[-1],), advice, absent=True)
     text = f"{_place(last)} sets {name} to {last.after:#x}: {violation.text}"
     return Reason(text, (sets[-1],))
 
@@ -203,6 +210,9 @@ def _wrong_value(
             return _answered(steps, name)
         return _not_loaded(steps, register, touching, private)
     last = loads[-1]
+    entries = [i for i in touching if i > last and steps[i].op == ENTRY]
+    if entries and violation.pair is None:
+        return _entered(steps, register, entries[-1], expected)
     after = [
         i
         for i in touching
@@ -217,10 +227,26 @@ def _wrong_value(
     return _saved_wrong(steps, register, last)
 
 
+def _entered(steps: Sequence[Step], register: str, entry: int, expected: int) -> Reason:
+    """VM-entry loads something else than the guest must find."""
+    name = short(register)
+    text = f"VM-entry loads {steps[entry].after:#x} into {name}"
+    left = [
+        i
+        for i, s in enumerate(steps[:entry])
+        if s.register in (register, f"ghost.{name}") and s.before != s.after == expected
+    ]
+    if not left:
+        return Reason(text, (entry,))
+    return Reason(f"{text}, not what {_place(steps[left[-1]])} left in it", (entry, left[-1]))
+
+
 def _while_loaded(steps: Sequence[Step], register: str, load: str) -> Reason | None:
     """Between load and put, the value changed in the kernel's copy alone, or by itself."""
     name = short(register)
-    start = max((i for i, s in enumerate(steps) if s.phase == load), default=-1)
+    here = [i for i, s in enumerate(steps) if s.phase == load]
+    writes = [i for i in here if steps[i].register == register and steps[i].op == WRITE]
+    start = writes[-1] if writes else min(here, default=-1)
     copied = [
         i
         for i, s in enumerate(steps)
@@ -229,7 +255,7 @@ def _while_loaded(steps: Sequence[Step], register: str, load: str) -> Reason | N
     counted = [
         i
         for i, s in enumerate(steps)
-        if s.op == COUNT and s.register == register and (i > start or _phase(s) == "put")
+        if s.op in COUNTS and s.register == register and (i > start or _phase(s) == "put")
     ]
     if copied:
         last = copied[-1]
@@ -244,7 +270,7 @@ def _while_loaded(steps: Sequence[Step], register: str, load: str) -> Reason | N
         return Reason(f"{text}, and {_place(steps[saves[0]])} saves over it", (saves[0], last))
     if counted:
         step = steps[counted[-1]]
-        text = f"{name} counts outside of the guest, up to {_place(step)}"
+        text = f"{COUNTS[step.op].format(name)} outside of the guest, up to {_place(step)}"
         return Reason(text, (counted[-1],), "Stop what counts before the guest is left")
     return None
 
