@@ -21,11 +21,12 @@ CASES = load()
 PARSER = Parser(Language(tree_sitter_c.language()))
 REFERENCE = open_tree(Path(models.reference.__file__).parent / "tree", ["Makefile"])
 PROPERTIES = re.compile(
+    r"(nmi\.)?("
     r"restore\.(PMC|EVTSEL|FIXED_CTR\d|FIXED_CTR_CTRL|GLOBAL_CTRL|GLOBAL_STATUS|PERF_METRICS)"
     r"|leak\.(guest-host|guest-guest|host-guest)|access\.closed"
     r"|order\.(fixed3-metrics\.load|fixed3-metrics\.put|quiet)"
-    r"|count\.(switch|host|guest)|fault\.(load|run|put)|pmi\.(owner|handler)|warn\.guest"
-    r"|host\.caches|fresh\.global-ctrl|stable\.hw-copies|migrate\.closed"
+    r"|count\.(switch|host|guest)|fault\.(load|run|put)|pmi\.owner|warn\.guest"
+    r"|host\.caches|fresh\.global-ctrl|stable\.hw-copies|migrate\.closed)"
 )
 
 
