@@ -1,4 +1,4 @@
-"""The must-find cases that domain.md names in section 5, as far as its properties are there."""
+"""The must-find cases that domain.md names in section 5."""
 
 REQUIRED = frozenset(
     (
@@ -12,7 +12,8 @@ REQUIRED = frozenset(
         "selector-left-on-put",
         "status-set-without-reset",
         "counter-through-legacy-alias",
+        "amd-counts-in-the-host",
         "metrics-clear-on-save",
-        "fastpath-edit-lost",
+        "fastpath-unguarded",
     )
 )
