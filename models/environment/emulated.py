@@ -18,6 +18,8 @@ from verify.target import Access, Assumption
 
 MSR_DATA = "msr_data"
 BY_USERSPACE = "run.by_userspace"
+ACCEPTED = "emulated"
+"""What traces call a change of what the guest must find, while the vCPU is put."""
 
 ASSUMPTIONS = (
     Assumption(
@@ -91,7 +93,7 @@ def _write(cpu: Cpu, m: Machine, number: int, expect: Expect) -> None:
 
 def becomes(m: Machine, cell: str, value: Any) -> None:
     """From now on this is the value that the guest must find in a register."""
-    m.emit("emulated", cell, m.get(cell), value, "accepted by KVM")
+    m.emit(ACCEPTED, cell, m.get(cell), value, "accepted by KVM")
     m.set(cell, value)
 
 

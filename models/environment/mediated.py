@@ -162,7 +162,7 @@ def instruction(vcpu: str, copies: Sequence[tuple[str, str]]) -> Access:
     def run(m: Machine) -> None:
         m.set(emulated.BY_USERSPACE, m.flag(False))
         with m.when(mediated(m, vcpu)):
-            edited(m, vcpu, copies, "emulated", "kvm_pmu_instruction_retired")
+            edited(m, vcpu, copies, emulated.ACCEPTED, "kvm_pmu_instruction_retired")
 
     return Access("emulate an instruction", run)
 

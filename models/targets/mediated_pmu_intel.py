@@ -412,8 +412,8 @@ def _leave(program: Program, m: Machine) -> None:
             used = m.const(slot, 32).ult(m.get("vmcs.exit_msr_store_count"))
             with m.when(used & m.get(f"{entry}.index").eq(msr.GLOBAL_CTRL)):
                 m.set(f"{entry}.value", value)
-        refresh = "vmx_refresh_guest_perf_global_control"
-        mediated.edited(m, VCPU, _copies(program), mediated.COPY, refresh)
+        copies, op = _copies(program), mediated.COPY
+        mediated.edited(m, VCPU, copies, op, "vmx_refresh_guest_perf_global_control")
 
 
 def _steps(program: Program) -> list[Step]:
