@@ -163,9 +163,13 @@ class Statements(Expressions):
             return nothing(call.type)
         contract = self._contracts.get(call.name)
         body = None if contract else self._program.function(call.name)
+        frame = self.frames[-1]
+        before = frame.loc
         self._names.enter(f"{call.name}:{call.loc.line}")
         try:
             if contract:
+                # An argument may have been a statement expression, with lines of its own.
+                frame.loc = call.loc
                 result = contract(self._machine, CallSite(call.name, args, call.type, call.loc))
                 if isinstance(call.type, Int):
                     return None if result is None else as_term(result, call.type.width)
@@ -174,6 +178,7 @@ class Statements(Expressions):
                 return None
             return self.run(call.name, body, args, call.type, call.loc)
         finally:
+            frame.loc = before
             self._names.leave()
 
     @staticmethod

@@ -438,9 +438,13 @@ class Evaluator:
         )
         contract = self._contracts.get(call.name)
         body = None if contract else self._program.function(call.name)
+        frame = self._frames[-1]
+        before = frame.loc
         self._names.enter(f"{call.name}:{call.loc.line}")
         try:
             if contract:
+                # An argument may have been a statement expression, with lines of its own.
+                frame.loc = call.loc
                 result = contract(self._machine, CallSite(call.name, args, call.type, call.loc))
                 if result is not None and isinstance(call.type, Int):
                     return as_word(result, call.type.width)
@@ -449,6 +453,7 @@ class Evaluator:
                 raise self.stuck(f"{call.name} has neither a contract nor a body")
             return self.run(body, args)
         finally:
+            frame.loc = before
             self._names.leave()
 
     # LValues ----------------------------------------------------------------------------------
