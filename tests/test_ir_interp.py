@@ -585,7 +585,7 @@ def test_names_of_inputs_tell_calls_and_rounds() -> None:
     expected = [
         f"load/f:0/@19#{round}/device:21/{end}"
         for round in (0, 1)
-        for end in ("noise", "noise~1", "leaf:20~1/tick:30/t")
+        for end in ("noise", "noise~1", "leaf:21~1/tick:30/t")
     ]
     assert names == expected
     m.call("f")
