@@ -1,7 +1,7 @@
 # Needs python3.11 (or a later python3), make and a package index.
 
 .DEFAULT_GOAL := verify
-.PHONY: setup verify test test-all cases crosscheck kernels schemas browser lint bench clean
+.PHONY: setup verify test test-all cases crosscheck kernels schemas browser man lint bench clean
 
 BIN := .venv/bin
 STAMP := .venv/.stamp
@@ -47,6 +47,11 @@ browser: setup
 	@$(BIN)/pip install -q -c constraints.txt playwright || echo "make: no playwright" >&2
 	@command -v chromium >/dev/null || apt-get install -qq -y chromium >/dev/null 2>&1 || \
 		echo "make: no Chromium; the tests that need it are skipped" >&2
+
+# To read it: man -l build/msrproof.1
+man: setup
+	@mkdir -p build
+	@$(BIN)/python -m verify.manual > build/msrproof.1
 
 lint: setup
 	$(BIN)/ruff check .

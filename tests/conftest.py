@@ -9,6 +9,8 @@ import pytest
 from proofs.cases import Case
 from tests.kernels.fetch import cache_root, tree_path
 
+pytest_plugins = ["pytester"]
+
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 

@@ -12,8 +12,10 @@ from verify.result import (
     PatchSummary,
     Report,
     Result,
+    Stage,
     Trace,
     TraceStep,
+    Turn,
     Violation,
 )
 from verify.source.changes import Change
@@ -134,6 +136,28 @@ REPORT = Report(
     (REFUTED, PROVED, UNKNOWN),
     61.5,
 )
+
+
+COMPARED = replace(
+    REPORT,
+    input=replace(REPORT.input, compare=True),
+    results=(
+        replace(REFUTED, base="proved", difference="introduces"),
+        replace(PROVED, base=None, difference="keeps"),
+        replace(UNKNOWN, base="refuted", difference="unknown"),
+    ),
+    series=(
+        Stage("base", None, {"restore.BLUE": "proved", "restore.GONE": "proved"}),
+        Stage("[PATCH 1/2] Lamp: keep BLUE", None, {}, "no function lamp_load"),
+        Stage(
+            "Lamp: dim",
+            "0123456789abcdef0123456789abcdef01234567",
+            {"restore.BLUE": "refuted", "leak.room-room": "unknown"},
+        ),
+    ),
+    turns=(Turn("restore.BLUE", "introduces", (1, 2)),),
+)
+"""The sample beside the tree before, with a series of which one patch cannot be checked."""
 
 
 def with_results(*results: Result) -> Report:

@@ -57,7 +57,7 @@ def prover(monkeypatch: pytest.MonkeyPatch) -> Prover:
 def test_a_report_is_found_again(prover: Prover) -> None:
     first, second = check.run(Request()), check.run(Request(jobs=7))
     assert prover.runs == 1
-    assert replace(second, seconds=0) == replace(first, seconds=0)
+    assert replace(second, seconds=0, input=first.input) == replace(first, seconds=0)
     assert second.seconds < KNOWN.seconds
 
 
@@ -93,9 +93,21 @@ def test_another_source_is_another_run(prover: Prover, tmp_path: Path) -> None:
     source.write_text(text)
     check.run(request)
     assert prover.runs == 2
-    (tree / "Makefile").write_text("VERSION = 8\nPATCHLEVEL = 0\n")
-    check.run(request)
-    assert prover.runs == 3
+
+
+def test_the_same_source_elsewhere_is_the_same_run(prover: Prover, tmp_path: Path) -> None:
+    """And an earlier report tells of the tree at hand."""
+    one, other = (shutil.copytree(REFERENCE, tmp_path / name) for name in ("one", "other"))
+    (other / "Makefile").write_text("VERSION = 8\nPATCHLEVEL = 0\n")
+    patch = REFERENCE.parent / "patches" / "perf-metrics.patch"
+    (tmp_path / "again.patch").write_text(patch.read_text())
+    check.run(Request(kernel=one, patches=(str(patch),)))
+    given = check.run(Request(kernel=other, patches=(str(tmp_path / "again.patch"),))).input
+    assert prover.runs == 1
+    assert (given.kernel, given.kernel_version) == (str(other), "8.0")
+    [summary] = given.patches
+    assert summary.source == str(tmp_path / "again.patch") and summary.applied > 0
+    assert {change.file for change in given.changes} > {"arch/x86/kvm/pmu.h"}
 
 
 def test_another_patch_is_another_run(prover: Prover) -> None:
@@ -111,6 +123,13 @@ def test_what_is_unknown_is_tried_again(prover: Prover) -> None:
     check.run(Request())
     check.run(Request())
     assert prover.runs == 2
+
+
+def test_what_speaks_of_nothing_is_kept(prover: Prover) -> None:
+    prover.answer = with_results(PROVED, replace(UNKNOWN, reason="vacuous: there is no lamp"))
+    check.run(Request())
+    check.run(Request())
+    assert prover.runs == 1
 
 
 def test_no_cache_neither_uses_nor_keeps(prover: Prover, home: Path) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 import models.reference
+from tests.processes import COMMAND, session
 from tests.report_sample import PROVED, REFUTED, UNKNOWN, with_results
 from verify import check, cli
 from verify.report import formats
@@ -99,6 +100,14 @@ def refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Refusal:
         ("check --timeout nan", "--timeout nan"),
         ("check --timeout soon", "'soon' is not a valid float"),
         ("check --jobs 0", "--jobs 0: give 1 or more"),
+        ("check --quiet --verbose", "choose one of them"),
+        ("check --compare", "--compare: give the patch to compare with --patch"),
+        ("check --git a..b", "give the repository that has the commits with --kernel"),
+        ("check --git a..b --kernel nowhere", "nowhere: no such folder"),
+        ("explain", "Missing argument 'PROPERTY'"),
+        ("explain order.fixed3-metrics.lode", "did you mean order.fixed3-metrics.load?"),
+        ("completion", "Missing argument 'SHELL'"),
+        ("completion tcsh", "'tcsh' is not one of 'bash', 'zsh', 'fish'"),
         ("check --patch - --patch -", "standard input can be read only once"),
         ("check --kernel nowhere", "nowhere: no such folder"),
         ("list", "Missing argument 'KIND'"),
@@ -355,7 +364,16 @@ def test_a_defect_of_the_tool_is_status_4(
 
 
 @pytest.mark.parametrize(
-    "words", ["--help", "check --help", "list --help", "recheck --help", "--version"]
+    "words",
+    [
+        "--help",
+        "check --help",
+        "list --help",
+        "explain --help",
+        "recheck --help",
+        "completion --help",
+        "--version",
+    ],
 )
 def test_help(words: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(words.split()) == 0
@@ -384,14 +402,11 @@ def test_the_lists(kind: str, name: str, capsys: pytest.CaptureFixture[str]) -> 
 # ^C ---------------------------------------------------------------------------------------------
 
 
-MAIN = "import sys; from verify.cli import main; sys.exit(main())"
-
-
 @pytest.fixture
 def running() -> Iterator[subprocess.Popen[bytes]]:
     """A check in a session of its own."""
     process = subprocess.Popen(
-        [sys.executable, "-c", MAIN, "check", "--no-cache"],
+        [*COMMAND, "check", "--no-cache"],
         cwd=Path(cli.__file__).parents[1],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -401,19 +416,6 @@ def running() -> Iterator[subprocess.Popen[bytes]]:
         yield process
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
-
-
-def session(leader: int) -> set[int]:
-    """The processes of a session, but for zombies."""
-    found = set()
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            state, _, _, belongs = stat.read_text().rpartition(")")[2].split()[:4]
-        except OSError:
-            continue
-        if int(belongs) == leader and state != "Z":
-            found.add(int(stat.parent.name))
-    return found
 
 
 def test_an_interrupt_ends_everything(running: subprocess.Popen[bytes]) -> None:

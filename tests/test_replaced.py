@@ -42,4 +42,4 @@ def test_a_changed_function_of_the_model_is_named(
     tree, reports = apply(open_tree(tmp_path, ()), [parse_patch(message)])
     assert not reports[0].failed
     program = CProgram(open_tree(Path("models/reference/tree"), ()), target.dialect({}))
-    assert replaced.changed(tree, target, program) == found
+    assert replaced.changed(tree, replaced.names(target, program)) == found

@@ -17,7 +17,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import schemas
-from tests.report_sample import PROVED, REFUTED, REPORT, STEPS, TRACE, UNKNOWN, with_results
+from tests.report_sample import (
+    COMPARED,
+    PROVED,
+    REFUTED,
+    REPORT,
+    STEPS,
+    TRACE,
+    UNKNOWN,
+    with_results,
+)
 from verify.report import b4, formats, html, junit, ktap, sarif
 from verify.report.plain import code
 from verify.result import Cause, Report, Violation
@@ -40,6 +49,7 @@ REPORTS = {
     "all proved": replace(CLEAN, results=(PROVED,)),
     "refuted": with_results(REFUTED, RULE),
     "unknown": with_results(UNKNOWN, replace(UNKNOWN, property="leak.hall")),
+    "compared": COMPARED,
     "no patch": replace(CLEAN, results=(REFUTED, PROVED), assumptions=()),
 }
 EVIL = (
@@ -99,6 +109,25 @@ def test_structures_hold_whatever_the_text(evil: str) -> None:
     ElementTree.fromstring(junit.render(report))
     ktap_is_right(ktap.render(report), ["not ok", "ok"])
     assert Page(html.render(report)).tags == Page(html.render(hostile("x"))).tags
+
+
+@pytest.mark.parametrize("form", formats.FORMATS)
+def test_every_format_tells_the_difference(form: str) -> None:
+    assert "introduces" in rendered(COMPARED, form)
+    assert "introduces" not in rendered(REPORT, form)
+
+
+@pytest.mark.parametrize("form", ["text", "mail", "html"])
+def test_what_changes_on_the_way_is_told(form: str) -> None:
+    text = " ".join(re.sub(r"<[^>]*>", " ", rendered(COMPARED, form)).split())
+    for said in (
+        "cannot be checked: no function lamp_load",
+        "0123456789ab Lamp: dim",
+        "introduces restore.BLUE, if none of these does: [PATCH 1/2] Lamp: keep BLUE",
+        "unknown: leak.room-room",
+    ):
+        assert said in text
+    assert ("restore.GONE" in text) == (form != "mail")
 
 
 # SARIF -------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.report_sample import PROVED, REFUTED, REPORT, TRACE, UNKNOWN, with_results
+from tests.report_sample import COMPARED, PROVED, REFUTED, REPORT, TRACE, UNKNOWN, with_results
 from verify.report.json import as_object, parse, render
 from verify.result import Report, TraceStep, Violation
 
@@ -51,6 +51,8 @@ RESULT = {
         "notable": [TEXT],
     },
     "statement": TEXT,
+    "base": OPTIONAL,
+    "difference": OPTIONAL,
 }
 WHOLE = {
     "schema": TEXT,
@@ -80,6 +82,8 @@ WHOLE = {
                 "lines": [TEXT],
             }
         ],
+        "compare": "truth",
+        "git": OPTIONAL,
     },
     "assumptions": [{"id": TEXT, "text": TEXT}],
     "not_understood": [
@@ -87,6 +91,8 @@ WHOLE = {
     ],
     "results": [RESULT],
     "summary": {"proved": NUMBER, "refuted": NUMBER, "unknown": NUMBER, "seconds": NUMBER},
+    "series": [{"name": TEXT, "commit": OPTIONAL, "verdicts": {"*": TEXT}, "problem": TEXT}],
+    "turns": [{"property": TEXT, "difference": TEXT, "stages": [NUMBER]}],
 }
 NAMES = {str: "text", int: "number", float: "number", bool: "truth", type(None): "null"}
 
@@ -147,6 +153,8 @@ def rounded(report: Report) -> Report:
 def test_what_is_read_back_is_the_report() -> None:
     assert parse(render(REPORT)) == rounded(REPORT)
     assert render(parse(render(REPORT))) == render(REPORT)
+    assert parse(render(COMPARED)) == rounded(COMPARED)
+    has_shape(as_object(COMPARED), WHOLE)
 
 
 def test_the_smallest_report() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -32,15 +32,17 @@ from verify.request import Request, require_known, select
 from verify.result import (
     PROVED,
     UNKNOWN,
+    FailedHunk,
     Input,
     NotUnderstood,
+    PatchSummary,
     Report,
     Result,
 )
 from verify.source.changes import changes
 from verify.source.mail import name_of, order_series, read_input, split_messages
 from verify.source.overlay import PatchReport, apply
-from verify.source.patch import parse_patch
+from verify.source.patch import Patch, parse_patch
 from verify.source.program import CProgram
 from verify.source.tree import Tree, open_tree
 from verify.target import Target
@@ -48,10 +50,13 @@ from verify.target import Target
 
 def run(request: Request) -> Report:
     """Check a tree as the user names it. Raises BadInput for what the user can put right."""
-    target = find_target(request.target)
-    plain = open_tree(_root(request), target.required)
-    tree, patches = _patched(plain, request.patches)
+    tree, patches = _patched(tree_of(request), request.patches)
     return check_tree(tree, patches, request)
+
+
+def tree_of(request: Request) -> Tree:
+    """The tree that the user names, without patches. BadInput when it cannot be used."""
+    return open_tree(_root(request), find_target(request.target).required)
 
 
 def _root(request: Request) -> Path:
@@ -67,11 +72,39 @@ def check_tree(tree: Tree, patches: Sequence[PatchReport], request: Request) -> 
     key = _key(tree, patches, target, request) if cached else ""
     known = _known(key) if key else None
     if known is not None:
-        return replace(known, seconds=time.monotonic() - began)
+        given = _input(tree, request, target, _summaries(patches, known))
+        return replace(known, input=given, seconds=time.monotonic() - began)
     report = _check(tree, patches, target, request, began)
-    if key and not report.count(UNKNOWN):
+    if key and all(r.verdict != UNKNOWN or r.is_vacuous() for r in report.results):
         cache.keep(key, json.render(report))
     return report
+
+
+def _summaries(patches: Sequence[PatchReport], known: Report) -> Iterator[PatchSummary]:
+    """These patches; the earlier report knows what their failed hunks affect."""
+    affects = iter([hunk.affects for patch in known.input.patches for hunk in patch.failed])
+    for patch in patches:
+        failed = (FailedHunk(h.file, h.line, h.reason, next(affects)) for h in patch.failed)
+        yield PatchSummary(
+            patch.subject, patch.message_id, patch.applied, tuple(failed), patch.source
+        )
+
+
+def _input(
+    tree: Tree, request: Request, target: Target, summaries: Iterable[PatchSummary]
+) -> Input:
+    return Input(
+        kernel=str(request.kernel) if request.kernel else None,
+        kernel_version=tree.version,
+        target=target.name,
+        defines=dict(request.defines),
+        config=dict(request.config),
+        hardware=dict(request.hardware),
+        patches=tuple(summaries),
+        changes=tuple(changes(tree)),
+        compare=request.compare,
+        git=request.git,
+    )
 
 
 def _known(key: str) -> Report | None:
@@ -84,16 +117,24 @@ def _known(key: str) -> Report | None:
 
 
 def _key(tree: Tree, patches: Sequence[PatchReport], target: Target, request: Request) -> str:
-    files = target.dialect(request.defines).files
+    """What the answers depend on: not where the tree lies, nor what its patches are called."""
+    touched = tree.touched()
+    files = dict.fromkeys(
+        (*target.dialect(request.defines).files, *(path for path, _, _ in touched))
+    )
     texts = [f"{path}\n{tree.read(path)}" for path in files]
-    options = replace(request, patches=(), jobs=1)
-    return cache.digest([repr(options), tree.version, repr(patches), repr(tree.touched()), *texts])
+    options = replace(request, kernel=None, patches=(), jobs=1, compare=False, git=None)
+    failed = [hunk for patch in patches for hunk in patch.failed]
+    return cache.digest([repr(options), repr(failed), repr(touched), *texts])
 
 
 def _check(
     tree: Tree, patches: Sequence[PatchReport], target: Target, request: Request, began: float
 ) -> Report:
-    program = _program(tree, target, request.defines)
+    progress = request.progress
+    progress.stage("read")
+    program = program_of(tree, target, request.defines)
+    progress.stage("encode")
     works = _works(target, program, request)
     switch = works[0].switch
     properties = [prop for work in works for prop in work.properties]
@@ -101,9 +142,10 @@ def _check(
     functions = set().union(*(work.switch.functions for work in works))
     summaries = [unapplied.summary(patch, names, functions, program, tree) for patch in patches]
     blocked = next((f"{h.file}:{h.line}" for p in summaries for h in p.failed if h.affects), "")
+    progress.stage("prove")
     solve = _solver(request)
     _require_machine(switch, request, solve)
-    modelled = replaced.changed(tree, target, program)
+    modelled = replaced.changed(tree, replaced.names(target, program))
     judged: list[_Judged] = []
     if blocked or modelled:
         reason = f"the patch changes {modelled}, which the model stands for"
@@ -118,17 +160,9 @@ def _check(
         results = [item.result for item in judged]
         if request.emit_c is not None:
             _emit_c(request.emit_c, judged, program, tree, request.defines)
+    progress.stage("")
     report = Report(
-        input=Input(
-            kernel=str(request.kernel) if request.kernel else None,
-            kernel_version=tree.version,
-            target=target.name,
-            defines=dict(request.defines),
-            config=dict(request.config),
-            hardware=dict(request.hardware),
-            patches=tuple(summaries),
-            changes=tuple(changes(tree)),
-        ),
+        input=_input(tree, request, target, summaries),
         assumptions=tuple(target.assumptions),
         not_understood=_not_understood(works),
         results=tuple(results),
@@ -172,12 +206,12 @@ def switch_of(request: Request) -> Switch:
     BadInput as for `run`, and for a patch of which something cannot be checked.
     """
     target = find_target(request.target)
-    tree, patches = _patched(open_tree(_root(request), target.required), request.patches)
+    tree, patches = _patched(tree_of(request), request.patches)
     failed = [hunk for patch in patches for hunk in patch.failed]
     if failed:
         raise BadInput(f"--patch: {failed[0].file}:{failed[0].line} does not apply; see check")
-    switch = _switch(target, _program(tree, target, request.defines), request)
-    if modelled := replaced.changed(tree, target, switch.program):
+    switch = _switch(target, program_of(tree, target, request.defines), request)
+    if modelled := replaced.changed(tree, replaced.names(target, switch.program)):
         raise BadInput(f"--patch: changes {modelled}, which the model stands for")
     return switch
 
@@ -289,8 +323,11 @@ def _judged(
 
 def _solver(request: Request) -> Solve:
     def solve(goals: Sequence[Goal]) -> Mapping[str, Answer]:
-        found = solve_all(goals, jobs=request.jobs, timeout=request.timeout)
-        answers = {goal.name: answer for goal, answer in found}
+        request.progress.asked(len(goals))
+        answers = {}
+        for goal, answer in solve_all(goals, jobs=request.jobs, timeout=request.timeout):
+            request.progress.answered()
+            answers[goal.name] = answer
         if len(answers) != len(goals):
             raise InternalError("two goals share a name")
         return answers
@@ -333,19 +370,25 @@ def listing(request: Request, what: str) -> list[tuple[str, str]]:
         return [(p.name, f"{' | '.join(p.values)}: {p.text}") for p in target.parameters]
     if what == "config":
         return [(setting.name, setting.text) for setting in target.settings]
-    program = _program(open_tree(_root(request), target.required), target, request.defines)
+    program = program_of(tree_of(request), target, request.defines)
     if what == "registers":
         return [(r.name, f"{r.count} x {r.width} bits") for r in target.registers(program)]
-    works = _works(target, program, replace(request, config={}, hardware={}, properties=()))
-    return [(p.name, p.statement) for work in works for p in work.properties]
+    return [(p.name, p.statement) for _, p in every_property(request, program)]
+
+
+def every_property(request: Request, program: Program) -> list[tuple[Switch, Property]]:
+    """All that can be asked of the tree, each with the relations that it is about."""
+    all_of = replace(request, config={}, hardware={}, properties=())
+    works = _works(find_target(request.target), program, all_of)
+    return [(work.switch, prop) for work in works for prop in work.properties]
 
 
 def load(request: Request) -> tuple[Tree, list[PatchReport], Target, CProgram]:
     """The tree that a request names, with its patches, and the target's program of it. BadInput
     as for `run`."""
     target = find_target(request.target)
-    tree, patches = _patched(open_tree(_root(request), target.required), request.patches)
-    return tree, patches, target, _program(tree, target, request.defines)
+    tree, patches = _patched(tree_of(request), request.patches)
+    return tree, patches, target, program_of(tree, target, request.defines)
 
 
 def find_target(name: str) -> Target:
@@ -354,14 +397,19 @@ def find_target(name: str) -> Target:
     return models.targets.find(name)
 
 
-def _patched(tree: Tree, sources: Sequence[str]) -> tuple[Tree, list[PatchReport]]:
+def read_patches(sources: Sequence[str]) -> list[Patch]:
+    """All patches of the named inputs, in the order of their series. BadInput as for `run`."""
     messages = [m for s in sources for m in split_messages(read_input(s), name_of(s))]
-    if not messages:
-        return tree, []
-    return apply(tree, [parse_patch(m) for m in order_series(messages)])
+    return [parse_patch(m) for m in order_series(messages)] if messages else []
 
 
-def _program(tree: Tree, target: Target, defines: Mapping[str, str]) -> CProgram:
+def _patched(tree: Tree, sources: Sequence[str]) -> tuple[Tree, list[PatchReport]]:
+    patches = read_patches(sources)
+    return apply(tree, patches) if patches else (tree, [])
+
+
+def program_of(tree: Tree, target: Target, defines: Mapping[str, str]) -> CProgram:
+    """What the tree says of the target. BadInput when that is not enough for it."""
     if defines:
         plain = CProgram(tree, target.dialect({}))
         for name in defines:

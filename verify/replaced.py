@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 from verify.ir.program import Program
 from verify.source.scope import defined_name
 from verify.source.tree import Tree
 from verify.target import Target
 
 
-def changed(tree: Tree, target: Target, program: Program) -> str:
-    """FILE:LINE NAME() of a function that a patch changed although the model replaces it, or
+def names(target: Target, program: Program) -> frozenset[str]:
+    """The functions of the kernel that the model stands for."""
+    return frozenset((*target.replaced, *target.contracts(program)))
+
+
+def changed(tree: Tree, names: Set[str]) -> str:
+    """FILE:LINE NAME() of a function that a patch changed although it has one of these names, or
     nothing."""
-    names = {*target.replaced, *target.contracts(program)}
     for path, first, last in tree.touched():
         lines = (tree.read(path) or "").split("\n")
         # Indented lines and labels stand in what was last begun at the margin.

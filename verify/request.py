@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from verify.errors import BadInput
+from verify.progress import Progress
 
 DEFAULT_TARGET = "mediated-pmu-intel"
 DEFAULT_TIMEOUT = 60.0
@@ -20,7 +21,8 @@ class Request:
     standard input. `properties`: shell patterns, none means all. `defines`: C text by macro name.
     `timeout`: seconds for one question to a solver. `jobs`: solver processes at a time.
     `certificates`: the folder that gets the proofs. `emit_c`: the file that gets the first
-    counterexample as a C program.
+    counterexample as a C program. `compare`: with the tree before the patches. `git`: a range of
+    commits of the repository `kernel`, to check each of them. `progress` is told what is going on.
     """
 
     kernel: Path | None = None
@@ -31,11 +33,13 @@ class Request:
     config: Mapping[str, int] = field(default_factory=dict)
     hardware: Mapping[str, str] = field(default_factory=dict)
     compare: bool = False
+    git: str | None = None
     timeout: float = DEFAULT_TIMEOUT
     jobs: int = 1
     cache: bool = True
     certificates: Path | None = None
     emit_c: Path | None = None
+    progress: Progress = field(default_factory=Progress, repr=False, compare=False)
 
 
 def require_known(what: str, name: str, known: Iterable[str]) -> None:
@@ -53,16 +57,24 @@ def require_known(what: str, name: str, known: Iterable[str]) -> None:
     raise BadInput(f"{what}: no such name: {name}; {advice}")
 
 
+class NothingMatches(BadInput):
+    """None of the properties of a tree has a name of this `pattern`."""
+
+    def __init__(self, message: str, pattern: str) -> None:
+        super().__init__(message)
+        self.pattern = pattern
+
+
 def select(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
     """The names that any of the shell patterns matches, in the order of `names`; all without one.
 
-    BadInput for a pattern that matches nothing.
+    NothingMatches for a pattern that matches none of them.
     """
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in names):
             close = difflib.get_close_matches(pattern, names, n=1)
             hint = f"did you mean {close[0]}?" if close else "see msrproof list properties"
-            raise BadInput(f"--property: nothing matches {pattern}; {hint}")
+            raise NothingMatches(f"--property: nothing matches {pattern}; {hint}", pattern)
     if not patterns:
         return list(names)
     return [name for name in names if any(fnmatchcase(name, p) for p in patterns)]

@@ -20,6 +20,15 @@ REFUTED = "refuted"
 UNKNOWN = "unknown"
 VERDICTS = (PROVED, REFUTED, UNKNOWN)
 
+INTRODUCES = "introduces"
+FIXES = "fixes"
+KEEPS = "keeps"
+LEAVES = "leaves"
+DIFFERENCES = (INTRODUCES, FIXES, KEEPS, LEAVES, UNKNOWN)
+
+VACUOUS = "vacuous: "
+"""How the reason starts when a property is unknown because it speaks of nothing in this tree."""
+
 
 @dataclass(frozen=True, slots=True)
 class FailedHunk:
@@ -51,7 +60,8 @@ class Input:
     """What was checked. `kernel`: the folder as the user named it, None for the embedded tree.
 
     `defines`, `config` and `hardware` hold what the user fixed, not the defaults. `changes`: what
-    all patches together did to the tree.
+    all patches together did to the tree. `compare`: with the tree before. `git`: the range of
+    commits that was checked, in the repository `kernel`.
     """
 
     kernel: str | None
@@ -62,6 +72,8 @@ class Input:
     hardware: Mapping[str, str] = field(default_factory=dict)
     patches: tuple[PatchSummary, ...] = ()
     changes: tuple[Change, ...] = ()
+    compare: bool = False
+    git: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +156,8 @@ class Result:
 
     `reason` says why it is unknown (else it may be empty). `seconds`: wall-clock time spent on it.
     `variants`: verdict by hardware parameter and value. `certificate`: folder of the proof.
-    `statement`: what the property says.
+    `statement`: what the property says. `base`: the verdict before the patches, if that was asked
+    for and the property speaks of something there; `difference`: one of DIFFERENCES, if asked for.
     """
 
     property: str
@@ -156,6 +169,8 @@ class Result:
     certificate: str | None = None
     trace: Trace | None = None
     statement: str = ""
+    base: str | None = None
+    difference: str | None = None
 
     def __post_init__(self) -> None:
         """InternalError for an answer that must not be shown."""
@@ -166,17 +181,50 @@ class Result:
             raise InternalError(f"{self.property}: unknown without a reason")
         if self.verdict == REFUTED and (self.trace is None or not self.trace.replayed):
             raise InternalError(f"{self.property}: refuted without a replayed trace")
+        if self.difference not in (None, *DIFFERENCES):
+            raise InternalError(f"{self.property}: no such difference: {self.difference}")
+
+    def is_vacuous(self) -> bool:
+        """Nothing violates the property, as there is nothing in this tree that it speaks of."""
+        return self.verdict == UNKNOWN and self.reason.startswith(VACUOUS)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A tree on the way from base to what was checked, of which this keeps the verdicts.
+
+    `name`: of the patch or commit that made it. `commit`: its full hash. `problem`: why it could
+    not be checked.
+    """
+
+    name: str
+    commit: str | None = None
+    verdicts: Mapping[str, str] = field(default_factory=dict)
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Where a property begins to fail (INTRODUCES) or to hold (FIXES): at one of these stages, by
+    index. There are several when those before the last are unknown."""
+
+    property: str
+    difference: str
+    stages: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All answers of a run. `seconds`: wall-clock time of the whole run."""
+    """All answers of a run. `seconds`: wall-clock time of the whole run. `series`: when trees were
+    compared, all of them, the base first; `turns`: what changed on the way."""
 
     input: Input
     assumptions: tuple[Assumption, ...]
     not_understood: tuple[NotUnderstood, ...]
     results: tuple[Result, ...]
     seconds: float
+    series: tuple[Stage, ...] = ()
+    turns: tuple[Turn, ...] = ()
 
     def count(self, verdict: str) -> int:
         """How many properties have this verdict."""

@@ -182,6 +182,18 @@ class Assumption:
 
 
 @dataclass(frozen=True, slots=True)
+class Fact:
+    """What the hardware does, as the models have it: by id, in words, from which `source`, and how
+    sure that is. `registers`: prefixes of the cells that it is about, all when there are none."""
+
+    id: str
+    text: str
+    source: str
+    confidence: str
+    registers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """One switch.
 
@@ -240,3 +252,4 @@ class Target:
     interrupted: Target | None = None
     from_guest: Callable[[Machine], Any] = lambda m: m.flag(True)
     assumptions: Sequence[Assumption] = field(default_factory=tuple)
+    facts: Sequence[Fact] = ()

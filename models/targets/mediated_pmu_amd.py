@@ -20,7 +20,7 @@ from models.environment import svm as svm_kernel
 from models.environment.emulated import MSR_DATA, ghost
 from models.environment.svm import CPU, GUEST_HAS, KVM_HAS, PERFMON_V2, VCPU
 from models.hardware import amd_pmu as pmu
-from models.hardware import msr, svm
+from models.hardware import facts, msr, svm
 from models.hardware.pmu import DELIVERY_NMI, GLOBAL_CTRL, GLOBAL_STATUS, LVTPC, evtsel
 from verify.errors import BadInput
 from verify.ir.contract import Contract
@@ -453,4 +453,5 @@ TARGET = Target(
     checks=CHECKS,
     from_guest=lambda m: ~m.get(emulated.BY_USERSPACE),
     assumptions=ASSUMPTIONS,
+    facts=facts.AMD,
 )

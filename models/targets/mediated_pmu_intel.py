@@ -22,8 +22,8 @@ from models.environment import (
 from models.environment import vmx as vmx_kernel
 from models.environment.emulated import MSR_DATA, ghost
 from models.environment.vmx import CPU, VCPU
+from models.hardware import facts, msr, vmx
 from models.hardware import intel_pmu as pmu
-from models.hardware import msr, vmx
 from verify.errors import BadInput
 from verify.ir.contract import Contract
 from verify.ir.machine import Machine
@@ -702,6 +702,7 @@ PLAIN = Target(
     checks=CHECKS,
     from_guest=lambda m: ~m.get(emulated.BY_USERSPACE),
     assumptions=ASSUMPTIONS,
+    facts=facts.INTEL,
 )
 
 TARGET = replace(

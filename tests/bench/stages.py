@@ -24,7 +24,7 @@ STAGES: dict[str, tuple[str, ...]] = {
     "front-end": (
         "verify.check:open_tree",
         "verify.check:_patched",
-        "verify.check:_program",
+        "verify.check:program_of",
         "verify.source.program:CProgram.*",
     ),
     "symbolic execution": ("verify.check:build",),

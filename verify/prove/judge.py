@@ -19,6 +19,7 @@ from verify.prove.goal import SAT, UNSAT, Answer, Goal
 from verify.prove.prefer import wishes
 from verify.prove.property import Property, Violation
 from verify.prove.variants import Refuted, consequences, runs_by_value, variants
+from verify.result import VACUOUS
 
 CYCLES = (0, 1)
 
@@ -217,5 +218,5 @@ def _shown(scenarios: Sequence[reach.Scenario], answer: Answer) -> reach.Scenari
 def _vacuous(prop: Property, answer: Answer) -> str:
     """Why the property speaks of nothing, or nothing."""
     if answer.status == UNSAT:
-        return f"vacuous: there is no {prop.premise_text}"
+        return f"{VACUOUS}there is no {prop.premise_text}"
     return "" if answer.status == SAT else f"premise not decided: {answer.reason}"

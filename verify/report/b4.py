@@ -20,7 +20,11 @@ def render(report: Report) -> str:
     """The array, plain ASCII, with an end of line. What is not known is `warn`."""
     worst = next(v for v in (REFUTED, UNKNOWN, PROVED) if report.count(v) or v == PROVED)
     counts = [f"{report.count(v)} {v}" for v in VERDICTS if report.count(v)]
-    refuted = [result.property for result in report.results if result.verdict == REFUTED]
+    refuted = [
+        f"{result.property} ({result.difference})" if result.difference else result.property
+        for result in report.results
+        if result.verdict == REFUTED
+    ]
     summary = ", ".join(counts) + (f": {', '.join(refuted)}" if refuted else "")
     entry = {
         "tool": "msrproof",

@@ -19,8 +19,10 @@ from verify.result import (
     PatchSummary,
     Report,
     Result,
+    Stage,
     Trace,
     TraceStep,
+    Turn,
     Violation,
 )
 from verify.source.changes import Change
@@ -54,6 +56,19 @@ def as_object(report: Report) -> dict[str, Any]:
             **{verdict: report.count(verdict) for verdict in VERDICTS},
             "seconds": round(report.seconds, 3),
         },
+        "series": [
+            {
+                "name": stage.name,
+                "commit": stage.commit,
+                "verdicts": dict(stage.verdicts),
+                "problem": stage.problem,
+            }
+            for stage in report.series
+        ],
+        "turns": [
+            {"property": t.property, "difference": t.difference, "stages": list(t.stages)}
+            for t in report.turns
+        ],
     }
 
 
@@ -67,6 +82,8 @@ def _input(given: Input) -> dict[str, Any]:
         "hardware": dict(sorted(given.hardware.items())),
         "patches": [_patch(patch) for patch in given.patches],
         "changes": [_change(change) for change in given.changes],
+        "compare": given.compare,
+        "git": given.git,
     }
 
 
@@ -113,6 +130,8 @@ def _result(result: Result) -> dict[str, Any]:
         "certificate": result.certificate,
         "trace": _trace(result.trace) if result.trace else None,
         "statement": result.statement,
+        "base": result.base,
+        "difference": result.difference,
     }
 
 
@@ -177,6 +196,8 @@ def parse(text: str) -> Report:
             for r in whole["results"]
         ),
         seconds=whole["summary"]["seconds"],
+        series=tuple(Stage(**stage) for stage in whole["series"]),
+        turns=tuple(Turn(**{**t, "stages": tuple(t["stages"])}) for t in whole["turns"]),
     )
 
 

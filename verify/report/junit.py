@@ -60,6 +60,8 @@ def _case(suite: ElementTree.Element, target: str, result: Result) -> None:
     )
     if result.verdict == REFUTED and result.trace is not None:
         message = result.trace.cause.text or result.trace.violation.text
+        if result.difference is not None:
+            message = f"{result.difference}: {message}"
         kind, body = "failure", text.render_trace(result)
     elif result.verdict == UNKNOWN:
         message, kind, body = result.reason, "error", result.reason

@@ -28,7 +28,8 @@ def _line(number: int, result: Result) -> str:
     name = _plain(result.property)
     if result.verdict == UNKNOWN:
         return f"ok {number} {name} # SKIP {_plain(result.reason)}"
-    remark = words.remark(result) if result.verdict == REFUTED else ""
+    parts = [result.difference or "", words.remark(result) if result.verdict == REFUTED else ""]
+    remark = "; ".join(filter(None, parts))
     mark = "ok" if result.verdict == PROVED else "not ok"
     return f"{mark} {number} {name}" + (f" # {_plain(remark)}" if remark else "")
 

@@ -13,7 +13,7 @@ from email.header import Header
 from verify import __version__
 from verify.report import words
 from verify.report.plain import clean, code
-from verify.result import PROVED, REFUTED, UNKNOWN, Report, Result, Trace
+from verify.result import KEEPS, PROVED, REFUTED, UNKNOWN, Report, Result, Trace
 from verify.source.changes import Change
 
 WIDTH = 72
@@ -30,6 +30,7 @@ def render(report: Report) -> str:
     """Headers, if the patch came as a mail that can be answered, and the body."""
     paragraphs = [
         _opening(report),
+        *_compared(report),
         *_not_applied(report),
         *_findings(report),
         *_unknown(report),
@@ -87,6 +88,18 @@ def _opening(report: Report) -> str:
             " it refutes none."
         )
     return _wrapped(text)
+
+
+def _compared(report: Report) -> Iterator[str]:
+    if not report.series:
+        return
+    # What is kept is proved, and named as such.
+    said = [f"{what} {', '.join(n)}" for what, n in words.compared(report) if what != KEEPS]
+    yield _wrapped(f"Compared with the tree before: {'; '.join(said) or 'changes nothing'}.")
+    if len(report.series) > 2:
+        for name, changes in words.stages(report):
+            if changes:
+                yield _wrapped(f"{name}: {'; '.join(changes)}.", "", "  ")
 
 
 def _not_applied(report: Report) -> Iterator[str]:

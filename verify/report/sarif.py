@@ -72,7 +72,7 @@ def _rule(result: Result) -> dict[str, Any]:
 
 def _result(index: int, result: Result) -> dict[str, Any]:
     trace = result.trace if result.verdict == REFUTED else None
-    found = {
+    found: dict[str, Any] = {
         "ruleId": clean(result.property),
         "ruleIndex": index,
         "kind": _KIND[result.verdict],
@@ -80,10 +80,12 @@ def _result(index: int, result: Result) -> dict[str, Any]:
         "message": _message(_said(result, trace)),
         "partialFingerprints": {"msrproof/v1": _fingerprint(result, trace)},
     }
+    if result.difference is not None:
+        found["properties"] = {"base": result.base, "difference": result.difference}
     if trace is not None:
         found["locations"] = [_location(step) for step in _blamed(trace)[:1]]
         found["codeFlows"] = [_code_flow(trace)]
-        found["properties"] = {
+        found["properties"] = found.get("properties", {}) | {
             "configuration": {clean(name): value for name, value in trace.config.items()},
             "variants": result.variants,
         }

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from verify import __version__
+from verify.report import words
 from verify.report.plain import clean
 from verify.report.words import affected, deciding, effect, fixed, remark, shared_reasons, wrong
 from verify.result import (
@@ -28,6 +29,7 @@ from verify.result import (
 _STYLE = {PROVED: "green", REFUTED: "bold red", UNKNOWN: "yellow"}
 _PATCH_STYLE = {"+": "green", "-": "red"}
 MIN_WIDTH = 40
+_BESIDE = 45  # what the columns of a comparison need
 
 
 def render(report: Report, width: int = 80, colour: bool = False) -> str:
@@ -36,6 +38,7 @@ def render(report: Report, width: int = 80, colour: bool = False) -> str:
     _heading(out, report.input)
     _patches(out, report.input, report.results)
     _table(out, report.results)
+    _comparison(out, report)
     for result in report.results:
         _refuted(out, result)
     _not_understood(out, report)
@@ -132,22 +135,49 @@ def _failed_hunk(out: _Page, hunk: FailedHunk, checked: Sequence[Result]) -> Non
 
 def _table(out: _Page, results: Sequence[Result]) -> None:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="underline")
-    table.add_column("property", overflow="fold")
+    beside = any(result.difference for result in results)
+    longest = max((len(clean(result.property)) for result in results), default=0)
+    room = max(out.width - _BESIDE, 0) if beside else 0
+    table.add_column("property", overflow="fold", min_width=min(longest, room))
+    if beside:
+        table.add_column("base", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
-    table.add_column("seconds", justify="right", no_wrap=True)
+    if beside:
+        table.add_column("difference", no_wrap=True)
+    else:
+        table.add_column("seconds", justify="right", no_wrap=True)
     table.add_column("remark", overflow="fold")
     notes = shared_reasons(results)
     for result in results:
         note = notes.get(result.reason)
+        base = result.base or "-"
         table.add_row(
             Text(clean(result.property)),
+            *([Text(base, style=_STYLE.get(base, ""))] if beside else []),
             Text(result.verdict, style=_STYLE[result.verdict]),
-            Text(f"{result.seconds:.2f}"),
+            *([Text(result.difference or "")] if beside else []),
+            *([] if beside else [Text(f"{result.seconds:.2f}")]),
             Text(f"see note {note}" if note else clean(remark(result))),
         )
     out.console.print(table)
     for text, number in notes.items():
         out.line(f"note {number}: {text}", hang=2)
+    out.blank()
+
+
+def _comparison(out: _Page, report: Report) -> None:
+    if not report.series:
+        return
+    for text, names in words.compared(report):
+        out.line(f"{text}: {', '.join(names)}", hang=2)
+    if names := words.gone(report):
+        out.line(f"no longer there to be checked: {', '.join(names)}", hang=2)
+    if len(report.series) > 2 or any(stage.problem for stage in report.series):
+        out.line("commits:" if report.input.git else "series:", style="bold")
+        for name, said in words.stages(report):
+            out.line(name, indent=2, hang=4)
+            for text in said:
+                out.line(text, indent=4, hang=2)
     out.blank()
 
 

@@ -7,9 +7,31 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 
 from verify.request import DEFAULT_TARGET
-from verify.result import PROVED, REFUTED, UNKNOWN, Input, Result, TraceStep, Violation
+from verify.result import (
+    DIFFERENCES,
+    FIXES,
+    INTRODUCES,
+    KEEPS,
+    LEAVES,
+    PROVED,
+    REFUTED,
+    UNKNOWN,
+    Input,
+    Report,
+    Result,
+    Stage,
+    TraceStep,
+    Violation,
+)
 from verify.source.mail import name_of
 
+_DIFFERENCE = {
+    INTRODUCES: "introduces a violation of",
+    FIXES: "fixes",
+    KEEPS: "keeps",
+    LEAVES: "leaves open",
+    UNKNOWN: "leaves unclear",
+}
 _WORD = {REFUTED: "fails", PROVED: "holds", UNKNOWN: "unknown"}
 
 
@@ -51,6 +73,45 @@ def _variant(name: str, verdicts: Mapping[str, str]) -> str:
             under = "every value" if len(values) == len(verdicts) else ", ".join(values)
             parts.append(f"{word} under {under}")
     return f"{name}: {', '.join(parts)}"
+
+
+def compared(report: Report) -> list[tuple[str, list[str]]]:
+    """What the patches do to the properties, by difference; nothing unless it was asked for."""
+    pairs = [
+        (what, [result.property for result in report.results if result.difference == what])
+        for what in DIFFERENCES
+    ]
+    return [(_DIFFERENCE[what], names) for what, names in pairs if names]
+
+
+def stages(report: Report) -> list[tuple[str, list[str]]]:
+    """Each patch or commit after the base, and what it changes."""
+    found = []
+    for index, stage in enumerate(report.series):
+        said = [
+            f"{turn.difference} {turn.property}" for turn in report.turns if turn.stages == (index,)
+        ]
+        for turn in report.turns:
+            if turn.stages[-1] == index and len(turn.stages) > 1:
+                others = ", ".join(stage_name(report.series[k]) for k in turn.stages[:-1])
+                said.append(f"{turn.difference} {turn.property}, if none of these does: {others}")
+        if stage.problem:
+            said.append(f"cannot be checked: {stage.problem}")
+        elif unknown := [name for name, verdict in stage.verdicts.items() if verdict == UNKNOWN]:
+            said.append(f"unknown: {', '.join(unknown)}")
+        found.append((stage_name(stage), said))
+    return found
+
+
+def stage_name(stage: Stage) -> str:
+    """`0123456789ab subject` of a commit."""
+    return f"{stage.commit[:12]} {stage.name}" if stage.commit else stage.name
+
+
+def gone(report: Report) -> list[str]:
+    """Properties of the base that the tree that was checked has not got."""
+    here = {result.property for result in report.results}
+    return [name for stage in report.series[:1] for name in stage.verdicts if name not in here]
 
 
 def wrong(violation: Violation) -> str:
@@ -101,6 +162,10 @@ def command(given: Input) -> list[str]:
     if given.target != DEFAULT_TARGET:
         words.append(f"--target {shlex.quote(given.target)}")
     words += [f"{option} {shlex.quote(value)}" for option, value in fixed(given)]
+    if given.git is not None:
+        words.append(f"--git {shlex.quote(given.git)}")
+    if given.compare:
+        words.append("--compare")
     sources = dict.fromkeys(patch.source for patch in given.patches)
     words += ["--patch -" if name == name_of("-") else f"--patch {_base(name)}" for name in sources]
     return words

@@ -137,14 +137,24 @@ def apply(tree: Tree, patches: Sequence[Patch]) -> tuple[Overlay, list[PatchRepo
     What does not apply is in the reports. BadInput when nothing applies of all that came from one
     source.
     """
-    overlay = Overlay(tree)
-    reports = [_apply_patch(overlay, patch) for patch in patches]
+    stages = apply_each(tree, patches)
+    return stages[-1] if stages else (Overlay(tree), [])
+
+
+def apply_each(tree: Tree, patches: Sequence[Patch]) -> list[tuple[Overlay, list[PatchReport]]]:
+    """The tree, and the reports so far, after each of the patches; else as `apply`."""
+    overlay, reports = Overlay(tree), list[PatchReport]()
+    stages = []
+    for patch in patches:
+        overlay = overlay.copy()
+        reports = [*reports, _apply_patch(overlay, patch)]
+        stages.append((overlay, reports))
     by_source: dict[str, list[PatchReport]] = {}
     for patch, report in zip(patches, reports, strict=True):
         by_source.setdefault(patch.source, []).append(report)
     for source, found in by_source.items():
         _must_apply(tree, source, found)
-    return overlay, reports
+    return stages
 
 
 def _must_apply(tree: Tree, source: str, reports: Sequence[PatchReport]) -> None:

@@ -97,12 +97,18 @@ def open_tree(root: Path, required: Sequence[str]) -> KernelTree:
     except (OSError, RuntimeError, ValueError) as error:
         raise BadInput(f"{root}: cannot be read: {_why(error)}") from None
     tree = KernelTree(root)
+    require(tree, required)
+    return tree
+
+
+def require(tree: Tree, required: Sequence[str]) -> None:
+    """BadInput when the tree lacks one of these files."""
     missing = [path for path in required if tree.read(path) is None]
     if missing:
         raise BadInput(
-            f"{root}: lacks {', '.join(missing)}; give the top folder of a complete kernel tree"
+            f"{tree.root}: lacks {', '.join(missing)};"
+            " give the top folder of a complete kernel tree"
         )
-    return tree
 
 
 def check_path(path: str, where: str) -> None:

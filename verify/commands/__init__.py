@@ -1,0 +1,1 @@
+"""The commands of `msrproof`, a module each; `verify.cli` runs them."""
