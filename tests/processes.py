@@ -5,7 +5,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-COMMAND = (sys.executable, "-c", "import sys; from verify.cli import main; sys.exit(main())")
+# A job in the background of a shell would pass on that it ignores ^C.
+COMMAND = (
+    sys.executable,
+    "-c",
+    "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from verify.cli import main; sys.exit(main())",
+)
 """To run in the project's folder."""
 
 ROOT = Path(__file__).parents[1]

@@ -61,6 +61,7 @@ class Worker:
         self.solver = solver
         self.pid = 0
         self._memory = memory
+        self._inherited = _statm(1)
         self._buffer = bytearray()
         requests, self._requests = os.pipe()
         self.replies, replies = os.pipe()
@@ -111,7 +112,7 @@ class Worker:
         else:
             text = f"ended without an answer (exit status {os.WEXITSTATUS(status)})"
         # A solver that cannot allocate may end like this instead of telling.
-        full = usage.ru_maxrss * 1024 > self._memory // 2
+        full = usage.ru_maxrss * 1024 - self._inherited > self._memory // 2
         return f"{text}, perhaps out of memory" if full else text
 
     def stop(self) -> None:
@@ -160,10 +161,15 @@ def _child(
 
 def _limit(memory: int) -> None:
     """Let malloc fail after `memory` more bytes."""
-    with open("/proc/self/statm") as statm:
-        data = int(statm.read().split()[5]) * resource.getpagesize()
+    data = _statm(5)
     resource.setrlimit(resource.RLIMIT_DATA, (data + memory, data + memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _statm(field: int) -> int:
+    """A field of /proc/self/statm, in bytes: 1 is the resident memory, 5 data and stack."""
+    with open("/proc/self/statm") as statm:
+        return int(statm.read().split()[field]) * resource.getpagesize()
 
 
 def _serve(
