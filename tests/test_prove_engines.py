@@ -173,6 +173,17 @@ def test_true_beyond_the_templates_is_not_decided() -> None:
     assert judge(system, never(X.eq(1))).verdict == "unknown"
 
 
+def test_one_of_few_values_is_an_invariant() -> None:
+    """Hardware has 0 or what the host wants while the guest runs."""
+    hw, host = cell("hw.x"), t.var("init/host", 8)
+    system = switch({"hw.x": host}, {"hw.x": t.ite(t.var("in/hit", 0), host, ZERO)})
+    split(system, Relation("run", {}, ()), Relation("put", {"hw.x": hw}, ()))
+    other = violation(hw.ne(0) & hw.ne(host), "put")
+    assert verdict(system, never(other)) == ("proved", 0)
+    system.steps[1] = replace(system.steps[1], post={"hw.x": t.ite(t.var("in/hit", 0), hw, IN)})
+    assert verdict(system, never(other))[0] != "proved"
+
+
 def saved(load: Term | None = None, write: Mapping[str, Term] | None = None) -> Switch:
     """Hardware is loaded from a kernel cell; an access writes this and the ghost."""
     kernel, ghost = cell("k.x"), cell("ghost.x")

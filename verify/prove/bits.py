@@ -30,8 +30,14 @@ def fixed(term: Term, depth: int = DEPTH) -> tuple[int, int]:
 
 def written(term: Term, before: Term) -> Iterator[Term]:
     """What a cell may become, where it does not stay `before`."""
-    if term.op == "ite":
-        yield from written(term.args[1], before)
-        yield from written(term.args[2], before)
-    elif term is not before:
-        yield term
+    seen: set[Term] = set()
+    left = [term]
+    while left:
+        term = left.pop()
+        if term in seen:
+            continue
+        seen.add(term)
+        if term.op == "ite":
+            left += reversed(term.args[1:])
+        elif term is not before:
+            yield term

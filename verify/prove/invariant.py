@@ -4,8 +4,9 @@ Candidates come from the shape of the relations, never from names: a kernel cell
 when one access writes both; a cell has no bit of a mask when an access that writes it looks at
 that mask, or when hardware that it comes from or goes into has the mask; bits that an access
 always writes alike stay so; a hardware cell is zero, or has no bit beyond a mask of those who use
-it meanwhile, or is what the guest must find in it, or what a step loads into it. Each may hold
-only where the switch does anything, or where the guest's configuration has the register.
+it meanwhile, or is what the guest must find in it, or what a step loads into it, or one of the
+known values that a step leaves in it. Each may hold only where the switch does anything, or where
+the guest's configuration has the register.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from verify.prove.bits import fixed, written
 from verify.prove.goal import UNSAT
 
 GHOST = "ghost."
+FEW = 4
+"""Values that a cell may alternate between."""
 
 Invariant = Mapping[str, Sequence[Term]]
 """What holds at each location."""
@@ -101,12 +104,24 @@ class _Templates:
                 for number in _numbers(step.post.get(cell)):
                     self.add(location, self.state[cell].eq(number))
             for cell, value in step.post.items():
+                self._one_of(location, cell, value)
                 for source in _cells_in(value) if self.is_hardware(cell) else ():
                     same = self.state[source].width == self.state[cell].width
                     if same and not source.startswith((GHOST, MONITOR)):
                         if not self.is_hardware(source):
                             equal = self.state[cell].eq(self.state[source])
                             self.add(location, equal, *self._owned(cell))
+
+    def _one_of(self, location: str, cell: str, value: Term) -> None:
+        """A hardware cell has one of the few known values that a step writes to it."""
+        state = self.state[cell]
+        known = [
+            leaf
+            for leaf in written(value, state)
+            if leaf.op == "const" or (leaf.op == "var" and str(leaf.name).startswith("init/"))
+        ]
+        if self.is_hardware(cell) and state.width and 1 < len(known) <= FEW:
+            self.add(location, t.disj(tuple(state.eq(k) for k in known)))
 
     def accessed(self, location: str, access: Relation, limits: Mapping[str, list[Term]]) -> None:
         """What the writes of an access to one register suggest of kernel cells."""
