@@ -60,6 +60,7 @@ lint: setup
 
 bench: setup
 	@$(BIN)/python -m tests.bench.bench
+	@$(BIN)/python -m tests.bench.growth
 
 clean:
 	rm -rf .venv build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -11,7 +11,7 @@ import pytest
 import models
 import models.reference
 import models.targets
-from verify.check import run
+from verify.check import run, switch_of
 from verify.report.text import render
 from verify.request import Request
 from verify.result import PROVED, UNKNOWN, Report
@@ -123,3 +123,12 @@ def test_a_hunk_of_the_seed_that_matters(
     assert set(hunk.affects) == {result.property for result in report.results}
     for result in report.results:
         assert result.verdict == UNKNOWN and f"{file}:{hunk.line}" in result.reason
+
+
+@pytest.mark.parametrize(("name", "most"), [("GP", "32"), ("FIXED", "16")])
+def test_kvm_may_handle_all_counters_that_a_cpu_can_have(name: str, most: str) -> None:
+    defines = {f"KVM_MAX_NR_INTEL_{name}_COUNTERS": most}
+    switch = switch_of(Request(patches=(str(PATCH),), defines=defines))
+    kind = {"GP": "PMC", "FIXED": "FIXED_CTR"}[name]
+    counters = [cell for cell in switch.initial if cell.startswith(f"hw.{kind}[")]
+    assert len(counters) == int(most)

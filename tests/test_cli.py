@@ -85,7 +85,7 @@ def refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Refusal:
         ("check --define 4=KVM", "--define '4=KVM': not NAME=VALUE"),
         ("check --define KVM", "--define 'KVM': not NAME=VALUE"),
         ("check --define KVM=", "--define 'KVM=': not NAME=VALUE"),
-        ("check --define KVM_MAX_NR_INTEL_FIXED_COUNTERS=four", "must be a number from 1 to 32"),
+        ("check --define KVM_MAX_NR_INTEL_FIXED_COUNTERS=four", "must be a number from 1 to 16"),
         ("check --define KVM_MAX_NR_INTEL_FIXED_COUNTERS=99", "is 99 here; it must be"),
         ("check --config guest.nest=1", "--config: no such name: guest.nest; did you mean"),
         ("check --config guest.gp=many", "give a number such as 4 or 0x10"),

@@ -31,6 +31,9 @@ from verify.ir.machine import Machine
 
 FIXED_CTR_CTRL = "hw.FIXED_CTR_CTRL"
 PERF_METRICS = "hw.PERF_METRICS"
+MOST_GP, MOST_FIXED = 32, 16
+"""Counters for which GLOBAL_CTRL has bits (H7)."""
+
 INTEL_CTRL = "config.intel_ctrl"
 """What host perf has in GLOBAL_CTRL while it counts."""
 
@@ -88,7 +91,7 @@ def cells(gp: int, fixed: int) -> dict[str, int]:
 
 
 def size(m: Machine, kind: str) -> int:
-    """How many counters of a kind ("gp", "fixed") are modelled."""
+    """How many counters of a kind ("gp", "fixed") are modelled; of "kvm_gp" that KVM handles."""
     count = known(m.get(f"config.size_{kind}"))
     assert count is not None
     return count

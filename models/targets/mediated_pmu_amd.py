@@ -83,9 +83,9 @@ def _handled(program: Program) -> int:
     """Counters that KVM handles. BadInput for a tree in which that is no number."""
     name = "KVM_MAX_NR_AMD_GP_COUNTERS"
     value = program.constant(name)
-    if value is None or not 0 < value <= 32:
+    if value is None or not 0 < value <= pmu.MOST_GP:
         found_as = "no constant" if value is None else value
-        raise BadInput(f"{name}: is {found_as} here; it must be a number from 1 to 32")
+        raise BadInput(f"{name}: is {found_as} here; it must be a number from 1 to {pmu.MOST_GP}")
     return value
 
 

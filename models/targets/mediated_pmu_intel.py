@@ -86,19 +86,23 @@ def _dialect(defines: Mapping[str, str]) -> Dialect:
 
 def _handled(program: Program) -> tuple[int, int]:
     """Counters of each kind that KVM handles. BadInput for a tree in which that is no number."""
-    names = ("KVM_MAX_NR_INTEL_GP_COUNTERS", "KVM_MAX_NR_INTEL_FIXED_COUNTERS")
-    found = [program.constant(name) for name in names]
-    for name, value in zip(names, found, strict=True):
-        if value is None or not 0 < value <= 32:
-            found_as = "no constant" if value is None else value
-            raise BadInput(f"{name}: is {found_as} here; it must be a number from 1 to 32")
-    return found[0] or 0, found[1] or 0
+    gp = _number(program, "KVM_MAX_NR_INTEL_GP_COUNTERS", pmu.MOST_GP)
+    return gp, _number(program, "KVM_MAX_NR_INTEL_FIXED_COUNTERS", pmu.MOST_FIXED)
+
+
+def _number(program: Program, name: str, most: int) -> int:
+    value = program.constant(name)
+    if value is None or not 0 < value <= most:
+        found_as = "no constant" if value is None else value
+        raise BadInput(f"{name}: is {found_as} here; it must be a number from 1 to {most}")
+    return value
 
 
 def _sizes(program: Program) -> tuple[int, int]:
-    """Counters of each kind that are modelled: one more than KVM handles, and fixed counter 3."""
+    """Counters of each kind that are modelled: one more than KVM handles, where a CPU can have so
+    many, and fixed counter 3."""
     gp, fixed = _handled(program)
-    return gp + 1, max(fixed + 1, 4)
+    return min(gp + 1, pmu.MOST_GP), min(max(fixed + 1, 4), pmu.MOST_FIXED)
 
 
 def _cells(program: Program) -> dict[str, int]:
@@ -117,6 +121,7 @@ def _cells(program: Program) -> dict[str, int]:
         **intercepts,
         **{ghost(kind): 64 for kind in ghosts},
         **mediated.CELLS,
+        "config.size_kvm_gp": 8,
         "config.guest_nested": 0,
         "config.limit_guest_gp": 64,
         "config.limit_guest_fixed": 64,
@@ -344,6 +349,7 @@ def _setup(program: Program, m: Machine) -> None:
     gp, fixed = _sizes(program)
     m.set("config.size_gp", m.const(gp, 8))
     m.set("config.size_fixed", m.const(fixed, 8))
+    m.set("config.size_kvm_gp", m.const(_handled(program)[0], 8))
     pmu.limits(m)
     m.assume(pmu.legal(m))
     for cell in (*(pmu.evtsel(i) for i in range(gp)), pmu.FIXED_CTR_CTRL):
@@ -522,7 +528,7 @@ def _copies_for_hardware(m: Machine) -> list[Item]:
     copy = f"{PMU}.fixed_ctr_ctrl_hw"
     controls = pmu.FIXED_CTR_CTRL
     items = [Item(copy, kvm.mediated(m, VCPU), m.get(copy), m.get(controls), controls)]
-    for i in range(pmu.size(m, "gp") - 1):
+    for i in range(pmu.size(m, "kvm_gp")):
         copy, cell = f"{PMU}.gp_counters[{i}].eventsel_hw", pmu.evtsel(i)
         items.append(Item(copy, _owned(m, pmu.pmc(i)), m.get(copy), m.get(cell), cell))
     return items

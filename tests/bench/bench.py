@@ -203,7 +203,7 @@ def _measure(folder: Path, rounds: int, no_cbmc: bool) -> None:
     for command in commands:
         print(f"  {command.name}: {shlex.join(command.words)}", flush=True)
     tool = cache.digest(())
-    run_once(commands[-1])  # fills the cache
+    run_once(next(c for c in commands if c.name == _WARM))  # fills the cache
     results = interleaved(commands, rounds)
     peaks = {command.name: peak_of_tree(command) for command in commands}
     print(f"\n{report(results, peaks)}\n")

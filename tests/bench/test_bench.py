@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import bench, cbmc, measure, queries
+from tests.bench import bench, cbmc, growth, measure, queries
 from tests.bench.measure import Command, RunFailed, Sample, Series
 from tests.bench.stages import Stopwatch
 from tests.kernels import programs
@@ -230,3 +230,16 @@ def test_wrappers_still_work_after_their_folder_has_moved(tmp_path: Path) -> Non
 def test_packages_without_a_loader_are_refused(tmp_path: Path) -> None:
     with pytest.raises(FetchError, match="no dynamic loader"):
         programs.write_wrappers(tmp_path, ("cbmc",))
+
+
+def test_growth_is_told_against_the_first_run_and_the_size() -> None:
+    line = growth.Line("counters", {2: (), 8: ()})
+    results = {
+        "counters 2": Series([Sample(3.0, 3.0, 10.0, "1 proved in 3 s")]),
+        "counters 8": Series([Sample(6.0, 6.0, 10.0, "2 proved in 6 s")]),
+    }
+    rows = [row.split() for row in growth.report(line, results).splitlines()[1:]]
+    assert rows == [
+        ["2", "3.00", "1.00", "1.00", "1", "proved"],
+        ["8", "6.00", "2.00", "0.50", "2", "proved"],
+    ]
