@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,6 +55,21 @@ def test_a_hunk_that_does_not_apply_makes_unknown(tmp_path: Path) -> None:
     assert {(r.verdict, r.reason) for r in report.results} == {(UNKNOWN, where)}
     assert report.exit_status == 2
     assert f"not applied: {hunk.file}:{hunk.line}" in render(report, 200)
+
+
+@pytest.mark.parametrize("unknown", [False, True])
+def test_what_is_assumed_of_unknown_code_is_printed_with_it(tmp_path: Path, unknown: bool) -> None:
+    broken = tmp_path / "broken.patch"
+    broken.write_text(mangled(PATCH.read_text(), LOAD))
+    tree = shutil.copytree(Path(models.reference.__file__).parent / "tree", tmp_path / "tree")
+    if unknown:
+        pmu = tree / "arch/x86/kvm/pmu.c"
+        call = "\tperf_load_guest_context();\n"
+        assert pmu.read_text().count(call) == 1
+        pmu.write_text(pmu.read_text().replace(call, f"{call}\tkvm_touch_pmu(vcpu);\n"))
+    report = checked(broken, "*", kernel=tree)
+    assert [item.text for item in report.not_understood] == ["kvm_touch_pmu(...)"] * unknown
+    assert ("unknown.pointers" in {a.id for a in report.assumptions}) == unknown
 
 
 def test_a_hunk_elsewhere_makes_no_difference(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from proofs import catalogue
 from verify import cache, digest, output, replaced, unapplied
 from verify.encode.switch import Switch, build
 from verify.encode.system import System
+from verify.encode.unknown import POINTERS
 from verify.errors import BadInput, InternalError
 from verify.explain import tell
 from verify.explain.replay import replay
@@ -161,10 +162,11 @@ def _check(
         if request.emit_c is not None:
             _emit_c(request.emit_c, judged, program, tree, request.defines)
     progress.stage("")
+    not_understood = _not_understood(works)
     report = Report(
         input=_input(tree, request, target, summaries),
-        assumptions=tuple(target.assumptions),
-        not_understood=_not_understood(works),
+        assumptions=(*target.assumptions, *((POINTERS,) if not_understood else ())),
+        not_understood=not_understood,
         results=tuple(results),
         seconds=time.monotonic() - began,
     )

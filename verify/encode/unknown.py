@@ -1,8 +1,8 @@
 """What stands for code that is not understood: it may have done anything that it could reach.
 
 It may write every integer of every object that its pointers and the globals lead to, hardware
-included. Pointers from object to object stay as they are: that is assumed, since without them
-nothing could be said of any object. Pointers in locals that it reaches become unknown ones.
+included. Pointers from object to object stay as they are (`POINTERS`): without them nothing could
+be said of any object. Pointers in locals that it reaches become unknown ones.
 """
 
 from __future__ import annotations
@@ -16,6 +16,13 @@ from verify.encode.term import Term, negate
 from verify.ir.nodes import Loc
 from verify.ir.types import Int, Type
 from verify.ir.types import Pointer as PointerType
+from verify.target import Assumption
+
+POINTERS = Assumption(
+    "unknown.pointers",
+    "code that is not understood leaves the pointers from object to object as they are",
+)
+"""Printed where there is such code."""
 
 Record = Callable[[str, str, Loc | None], None]
 """Notes a text that was not understood, why, and where."""
