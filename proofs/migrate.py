@@ -1,47 +1,82 @@
-"""migrate.closed (domain.md 4): what userspace can read of a vCPU can be written to one like it."""
+"""migrate.closed (domain.md 4): what userspace can read of a vCPU can be written to one like it,
+and what it can write can be loaded."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from verify.encode import term as t
 from verify.encode.switch import Switch
 from verify.ir.machine import Machine
-from verify.prove.property import READ, REFUSED, Probe, Property, Violation, simply
-from verify.target import EmulatedRead
+from verify.prove.property import FAULTS, READ, REFUSED, Probe, Property, Violation, simply
+from verify.target import EmulatedRead, Register
 
 
 def properties(switch: Switch) -> list[Property]:
-    """One property, over all registers; none where the target knows no migrations."""
+    """A property each for what is set and what is loaded; none where the target knows no such
+    migrations."""
     entry = switch.entries[0]
-    violations = list(_violations(switch))
-    if not violations:
-        return []
-    return [
+    inside = switch.target.entered(switch.points[entry].cells)
+    closed = list(
+        _violations(
+            switch,
+            lambda register: register.migrations,
+            REFUSED,
+            "KVM refuses to take back from userspace what it gave",
+        )
+    )
+    loaded = list(
+        _violations(
+            switch,
+            lambda register: register.arrivals,
+            FAULTS,
+            "KVM takes from userspace what faults when it is loaded",
+        )
+    )
+    arriving = [
+        switch.enumerated[register.name, i]
+        for register in switch.target.registers(switch.program)
+        for i in range(register.count)
+        if register.arrivals
+    ]
+    found = [
         Property(
             "migrate.closed",
             "migrate",
             "what userspace reads of a register, it can write to a vCPU of the same configuration",
-            simply(violations),
-            (entry, switch.target.entered(switch.points[entry].cells)),
+            simply(closed),
+            (entry, inside),
             "the guest is entered",
-        )
+        ),
+        Property(
+            "migrate.closed.load",
+            "migrate",
+            "what userspace can write to a register, KVM can load without a fault",
+            simply(loaded),
+            (entry, t.conj((inside, t.disj(arriving)))),
+            "entered guest with such a register",
+        ),
     ]
+    return [prop for prop, bad in zip(found, (closed, loaded), strict=True) if bad]
 
 
-def _violations(switch: Switch) -> Iterator[Violation]:
+def _violations(
+    switch: Switch,
+    runs: Callable[[Register], Sequence[EmulatedRead]],
+    kind: str,
+    text: str,
+) -> Iterator[Violation]:
     for register in switch.target.registers(switch.program):
         for i in range(register.count):
             for way, run in enumerate(register.ways):
-                if way >= len(register.reads):
+                if run in runs(register):
                     read = switch.reads[register.name, i, way]
                     bad = t.conj([read.accepted, read.value.ne(read.expected)])
                     values = (read.expected, read.value)
-                    text = "KVM refuses to take back from userspace what it gave"
                     cell, probe = register.cell.format(i), _probe(run, i)
                     yield Violation(
-                        cell, READ, bad, *values, text, probe, read.assumes, way=way, kind=REFUSED
+                        cell, READ, bad, *values, text, probe, read.assumes, way=way, kind=kind
                     )
 
 

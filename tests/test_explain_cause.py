@@ -6,7 +6,7 @@ from verify.encode import term as t
 from verify.explain.cause import Reason, find
 from verify.ir.interp import Step
 from verify.ir.nodes import Loc
-from verify.prove.property import CHECK, READ, REFUSED, VALUE, Pairing, Violation
+from verify.prove.property import CHECK, FAULTS, READ, REFUSED, VALUE, Pairing, Violation
 
 SECRET = Pairing("nobody may see it", lambda name: True)
 
@@ -244,3 +244,16 @@ def test_of_two_runs_what_only_one_has_is_the_cause() -> None:
 def test_who_acts_is_named_whatever_the_phase_is_called() -> None:
     found = find([step("reguest", "guest", 0, 7)], violation("put", pair=True), 0)
     assert found.text == "put does not scrub BLUE after the guest changed it"
+
+
+def test_what_userspace_sets_cannot_be_loaded() -> None:
+    steps = [
+        step("migrate", "emulated", 0x100, 0x100, register="MSR 0x10"),
+        step("migrate", "WRMSR", 0, 1, line=10, register="hw.RED"),
+        step("migrate", "#GP", 0, 0x100, line=11),
+    ]
+    reason = find(steps, violation(READ, kind=FAULTS), 0)
+    where = "lamp_migrate (switch.c:11) faults: BLUE cannot hold 0x100"
+    assert reason.text == f"{where}, which userspace may set" and reason.steps == (2, 0)
+    assert find(steps[1:], violation(READ, kind=FAULTS), 0).text == where
+    assert find(steps[:2], violation(READ, kind=FAULTS), 0).text == ""

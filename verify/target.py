@@ -51,6 +51,8 @@ class Register:
     guest's value while it runs, else what `loaded` (a kernel cell) says, and only emulated reads
     show the guest's. `reads`: every way to read copy i that the kernel answers. `migrations`: reads
     by userspace and writes of the result, with 1 for a write that is refused and 0 expected.
+    `arrivals`: writes of any value by userspace and loads after them, with 1 for a load that faults
+    and 0 expected.
     """
 
     name: str
@@ -63,15 +65,16 @@ class Register:
     reads: Sequence[EmulatedRead]
     loaded: str = ""
     migrations: Sequence[EmulatedRead] = ()
+    arrivals: Sequence[EmulatedRead] = ()
 
     @property
     def ways(self) -> list[EmulatedRead]:
-        """All reads, those of migrations last."""
-        return [*self.reads, *self.migrations]
+        """All reads, and after them migrations and arrivals."""
+        return [*self.reads, *self.migrations, *self.arrivals]
 
     def read_phase(self, i: int, way: int) -> str:
         """The name of the phase in which copy i is read in one of the ways."""
-        name = f"read/{self.name}[{i}]"
+        name = f"{'read' if way < len(self.reads) else 'migrate'}/{self.name}[{i}]"
         return f"{name}/{way}" if way else name
 
 

@@ -18,6 +18,8 @@ from verify.target import Access, Assumption
 
 MSR_DATA = "msr_data"
 BY_USERSPACE = "run.by_userspace"
+FAULTED = "run.faulted"
+"""A WRMSR of the kernel was lost."""
 ACCEPTED = "emulated"
 """What traces call a change of what the guest must find, while the vCPU is put."""
 
@@ -77,6 +79,22 @@ def take_back(cpu: Cpu, m: Machine, number: int) -> tuple[Any, Any, Any]:
         with m.when(~valid):
             m.emit("refused", f"MSR {number:#x}", value, value, "kvm_pmu_is_valid_msr")
     return accepted, as_bool(m, ~valid | refused, 1), m.const(0, 1)
+
+
+def load_back(cpu: Cpu, m: Machine, number: int) -> tuple[Any, Any, Any]:
+    """Userspace writes any value to an MSR, and the vCPU is loaded: (the write was accepted, 1 when
+    a WRMSR of the load faults, 0)."""
+    switched, data = mediated(m, cpu.vcpu), m.fresh("data", 64)
+    with m.when(switched):
+        valid = _present(cpu, m, number, data, m.flag(True))
+        with m.when(valid):
+            refused = m.call("kvm_pmu_set_msr", m.address(cpu.vcpu), m.address(MSR_DATA)).nonzero()
+        accepted = valid & ~refused
+        with m.when(accepted):
+            m.emit(ACCEPTED, f"MSR {number:#x}", data, data, "set by userspace")
+            m.set(FAULTED, m.flag(False))
+            m.call("kvm_mediated_pmu_load", m.address(cpu.vcpu))
+    return switched & accepted, as_bool(m, m.get(FAULTED), 1), m.const(0, 1)
 
 
 def _write(cpu: Cpu, m: Machine, number: int, expect: Expect) -> None:

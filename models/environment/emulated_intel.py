@@ -12,7 +12,8 @@ from verify.target import Assumption
 ASSUMPTIONS = (
     Assumption(
         "emulated.perf-metrics-values",
-        "PERF_METRICS is only set to values that the CPU's register can hold",
+        "PERF_METRICS is only set to values that the CPU's register can hold; whether KVM sees to "
+        "that, migrate.closed.load tells",
     ),
 )
 

@@ -33,9 +33,10 @@ HEADERS = (
     "include/uapi/asm-generic/errno-base.h",
     "include/uapi/linux/perf_event.h",
 )
-CELLS = {"run.exited": 0, emulated.BY_USERSPACE: 0}
-"""The guest has just been left; an access is userspace's."""
+CELLS = {"run.exited": 0, emulated.BY_USERSPACE: 0, emulated.FAULTED: 0}
+"""The guest has just been left; an access is userspace's; a WRMSR of the kernel was lost."""
 
+EIO = 5
 SOURCES = ("arch/x86/kvm/pmu.c", "arch/x86/events/core.c")
 
 
@@ -44,12 +45,13 @@ def instructions(pmu: Pmu) -> dict[str, Contract]:
 
     def write(m: Machine, call: CallSite) -> None:
         number, value = call.args
-        pmu.write_msr(m, number, value)
+        with m.when(pmu.write_msr(m, number, value)):
+            m.set(emulated.FAULTED, m.flag(True))
 
     def write_safe(m: Machine, call: CallSite) -> Any:
         number, value = call.args
-        pmu.write_msr(m, number, value, "#GP, fixed up")
-        return m.fresh("error", 32)
+        faults = pmu.write_msr(m, number, value, "#GP, fixed up")
+        return m.ite(faults, m.const(-EIO, 32), m.const(0, 32))
 
     def read(m: Machine, call: CallSite) -> Any:
         return pmu.read_msr(m, call.args[0])

@@ -302,19 +302,22 @@ def _has_msr(m: Machine, kind: str, index: int) -> Any:
 # WRMSR, RDMSR and RDPMC -------------------------------------------------------------------------
 
 
-def write_msr(m: Machine, number: Any, value: Any, fault: str = "#GP") -> None:
+def write_msr(m: Machine, number: Any, value: Any, fault: str = "#GP") -> Any:
     """WRMSR of a 64-bit value to the MSR `number` (32 bits); a faulting write is lost, and emits
-    `fault` (H15)."""
+    `fault` (H15). Whether it faults, which may be or not for an MSR beyond this model."""
 
-    def write(access: str, found: tuple[str, int]) -> None:
-        _write(m, access, *found, value, fault)
+    def write(access: str, found: tuple[str, int]) -> Any:
+        return _write(m, access, *found, value, fault)
 
-    _, other = dispatch(m, number, numbers(m), write, None)
+    undefined = m.fresh("undefined/WRMSR", 0)
+    faults, other = dispatch(m, number, numbers(m), write, undefined)
     with m.when(other):
         m.not_understood("WRMSR", "the MSR is not part of this hardware model")
+    return faults
 
 
-def _write(m: Machine, access: str, kind: str, index: int, value: Any, fault: str) -> None:
+def _write(m: Machine, access: str, kind: str, index: int, value: Any, fault: str) -> Any:
+    """An access through one kind of MSR; whether it faults."""
     cell, note = cell_of(kind, index), ""
     if kind in ("STATUS_RESET", "STATUS_SET"):
         cell, note = GLOBAL_STATUS, f"GLOBAL_{kind}"
@@ -343,6 +346,7 @@ def _write(m: Machine, access: str, kind: str, index: int, value: Any, fault: st
         m.set(cell, after)
     with m.when(~ok):
         m.emit(fault, cell, before, value, f"WRMSR faults{', ' + note if note else ''}")
+    return ~ok
 
 
 def read_msr(m: Machine, number: Any) -> Any:

@@ -324,28 +324,29 @@ def cell_of(kind: str, index: int) -> str:
 # WRMSR ----------------------------------------------------------------------------------------
 
 
-def write_msr(m: Machine, number: Any, value: Any, fault: str = "#GP") -> None:
+def write_msr(m: Machine, number: Any, value: Any, fault: str = "#GP") -> Any:
     """WRMSR of a 64-bit value to the MSR `number` (32 bits); a faulting write is lost, and emits
-    `fault` (H15)."""
+    `fault` (H15). Whether it faults, which may be or not for an MSR beyond this model."""
 
-    def write(access: str, found: tuple[str, int]) -> None:
-        _write(m, access, *found, value, fault)
+    def write(access: str, found: tuple[str, int]) -> Any:
+        return _write(m, access, *found, value, fault)
 
-    _, other = dispatch(m, number, numbers(m), write, None)
+    undefined = m.fresh("undefined/WRMSR", 0)
+    faults, other = dispatch(m, number, numbers(m), write, undefined)
     with m.when(other):
         m.not_understood("WRMSR", "the MSR is not part of this hardware model")
+    return faults
 
 
-def _store(
-    m: Machine, cell: str, ok: Any, value: Any, raw: Any, fault: str, note: str = ""
-) -> None:
-    """Write a register where the instruction does not fault."""
+def _store(m: Machine, cell: str, ok: Any, value: Any, raw: Any, fault: str, note: str = "") -> Any:
+    """Write a register where the instruction does not fault; whether it does."""
     before = m.get(cell)
     with m.when(ok):
         m.emit("WRMSR", cell, before, value, note)
         m.set(cell, value)
     with m.when(~ok):
         m.emit(fault, cell, before, raw, f"WRMSR faults{', ' + note if note else ''}")
+    return ~ok
 
 
 def _version(m: Machine, least: int) -> Any:
@@ -357,29 +358,30 @@ def _fits(m: Machine, cell: str, value: Any) -> Any:
     return (value & ~limit(m, cell)).eq(0)
 
 
-def _write(m: Machine, access: str, kind: str, index: int, value: Any, fault: str) -> None:
+def _write(m: Machine, access: str, kind: str, index: int, value: Any, fault: str) -> Any:
+    """An access through one kind of MSR; whether it faults."""
     if kind == "PERFCTR":
         cell = pmc(index)
         stored = value.extract(31, 0).sext(64) & limit(m, cell)
-        _store(m, cell, has_gp(m, index), stored, value, fault, "legacy alias")
-    elif kind == "PMC":
+        return _store(m, cell, has_gp(m, index), stored, value, fault, "legacy alias")
+    if kind == "PMC":
         cell = pmc(index)
         ok = has_gp(m, index) & capability(m, msr.CAP_FW_WRITES) & _fits(m, cell, value)
-        _store(m, cell, ok, value, value, fault)
-    elif kind == "FIXED_CTR":
-        _write_fixed(m, access, index, value, fault)
-    elif kind == "EVTSEL":
+        return _store(m, cell, ok, value, value, fault)
+    if kind == "FIXED_CTR":
+        return _write_fixed(m, access, index, value, fault)
+    if kind == "EVTSEL":
         advance(m, access, pmc(index))
-        _store(m, evtsel(index), has_gp(m, index), value, value, fault)
-    elif kind == "FIXED_CTR_CTRL":
+        return _store(m, evtsel(index), has_gp(m, index), value, value, fault)
+    if kind == "FIXED_CTR_CTRL":
         fixed = [fixed_ctr(i) for i in range(size(m, "fixed"))]
         advance(m, access, *fixed, PERF_METRICS)
-        _store(m, FIXED_CTR_CTRL, _version(m, 2), value, value, fault)
-    elif kind == "GLOBAL_CTRL":
+        return _store(m, FIXED_CTR_CTRL, _version(m, 2), value, value, fault)
+    if kind == "GLOBAL_CTRL":
         advance_all(m, access)
         ok = _version(m, 2) & _fits(m, GLOBAL_CTRL, value)
-        _store(m, GLOBAL_CTRL, ok, value, value, fault)
-    elif kind in ("STATUS_RESET", "STATUS_SET"):
+        return _store(m, GLOBAL_CTRL, ok, value, value, fault)
+    if kind in ("STATUS_RESET", "STATUS_SET"):
         _overflow(m, access)
         status = m.get(GLOBAL_STATUS)
         after = status & ~value if kind == "STATUS_RESET" else status | value
@@ -387,24 +389,24 @@ def _write(m: Machine, access: str, kind: str, index: int, value: Any, fault: st
         # Bits can be set from version 4 on (H8).
         least = 2 if kind == "STATUS_RESET" else 4
         ok = _version(m, least) & _fits(m, GLOBAL_STATUS, value)
-        _store(m, GLOBAL_STATUS, ok, after, value, fault, note)
-    elif kind == "PERF_METRICS":
+        return _store(m, GLOBAL_STATUS, ok, after, value, fault, note)
+    if kind == "PERF_METRICS":
         ignored = m.get("param.metrics_reserved").eq(METRICS_RESERVED.index("ignore"))
         ok = has_metrics(m) & (ignored | _fits(m, PERF_METRICS, value))
-        _store(m, PERF_METRICS, ok, value & limit(m, PERF_METRICS), value, fault)
-    else:
-        # GLOBAL_STATUS (H8) and PERF_CAPABILITIES are read-only.
-        cell = GLOBAL_STATUS if kind == "GLOBAL_STATUS" else "config.host_perf_cap"
-        _store(m, cell, m.flag(False), value, value, fault, "read-only")
+        return _store(m, PERF_METRICS, ok, value & limit(m, PERF_METRICS), value, fault)
+    # GLOBAL_STATUS (H8) and PERF_CAPABILITIES are read-only.
+    cell = GLOBAL_STATUS if kind == "GLOBAL_STATUS" else "config.host_perf_cap"
+    return _store(m, cell, m.flag(False), value, value, fault, "read-only")
 
 
-def _write_fixed(m: Machine, access: str, index: int, value: Any, fault: str) -> None:
+def _write_fixed(m: Machine, access: str, index: int, value: Any, fault: str) -> Any:
     cell = fixed_ctr(index)
     ok = has_fixed(m, index) & _fits(m, cell, value)
-    _store(m, cell, ok, value, value, fault)
+    faults = _store(m, cell, ok, value, value, fault)
     if index == 3:
         with m.when(ok):
             fixed3_effect(m, access)
+    return faults
 
 
 def fixed3_effect(m: Machine, access: str) -> None:

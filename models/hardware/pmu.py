@@ -95,8 +95,9 @@ class Pmu(Protocol):
         """What host perf, once scheduled out, may leave in the controls: values by cell."""
         ...
 
-    def write_msr(self, m: Machine, number: Any, value: Any, fault: str = "#GP") -> None:
-        """WRMSR of a 64-bit value to the MSR `number` (32 bits); `fault` names a fault."""
+    def write_msr(self, m: Machine, number: Any, value: Any, fault: str = "#GP") -> Any:
+        """WRMSR of a 64-bit value to the MSR `number` (32 bits); `fault` names a fault. Whether
+        it faults."""
         ...
 
     def read_msr(self, m: Machine, number: Any) -> Any:

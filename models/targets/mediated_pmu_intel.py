@@ -337,6 +337,8 @@ def _registers(program: Program) -> list[Register]:
             "PERF_METRICS", 1, pmu.PERF_METRICS, "ghost.PERF_METRICS", 64, True, metrics,
             (read(msr.PERF_METRICS, "PERF_METRICS", False),),
             migrations=back(msr.PERF_METRICS),
+            # Of the others no value is assumed away, so fault.load speaks of all of them.
+            arrivals=(lambda m, i: emulated.load_back(CPU, m, msr.PERF_METRICS),),
         ),
     ]  # fmt: skip
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from verify.ir.interp import Step
-from verify.prove.property import CHECK, READ, REFUSED, Violation
+from verify.prove.property import CHECK, FAULTS, READ, REFUSED, Violation
 
 READS = ("RDMSR", "RDPMC")
 WRITE = "WRMSR"
@@ -27,6 +27,10 @@ COPY = "copy"
 """A change of the kernel's copy of a register that hardware has; the note says where."""
 REFUSAL = "refused"
 """A write is refused; the note says by what."""
+FAULT = "#GP"
+"""An access faults, and is lost."""
+ACCEPTED = "emulated"
+"""The kernel has accepted a write; of what is expected, or of what is loaded next."""
 ENTRY = "VM-entry"
 """A change that hardware makes when the guest is entered, to what it was given for that."""
 BOUNDARIES = {"enter": ENTRY, "leave": "VM-exit"}
@@ -61,6 +65,8 @@ def find(
     touching = [i for i, s in enumerate(steps) if s.register == register]
     if violation.kind == REFUSED:
         return _refused(steps, register)
+    if violation.kind == FAULTS:
+        return _faulting(steps)
     if violation.kind == CHECK:
         if violation.follows:
             return _not_followed(steps, violation, touching)
@@ -120,6 +126,22 @@ def _refused(steps: Sequence[Step], register: str) -> Reason:
     if not sets:
         return Reason(text, (found[-1],), advice)
     text += f" after {_place(steps[sets[-1]])} set it"
+    return Reason(text, (found[-1], sets[-1]), advice)
+
+
+def _faulting(steps: Sequence[Step]) -> Reason:
+    """What the kernel has accepted, it cannot load."""
+    found = [i for i, s in enumerate(steps) if s.op == FAULT]
+    if not found:
+        return Reason("", ())
+    step = steps[found[-1]]
+    name = short(step.register)
+    text = f"{_place(step)} faults: {name} cannot hold {step.after:#x}"
+    advice = f"Refuse from userspace what {name} cannot hold"
+    sets = [i for i, s in enumerate(steps[: found[-1]]) if s.op == ACCEPTED]
+    if not sets:
+        return Reason(text, (found[-1],), advice)
+    text += ", which userspace may set"
     return Reason(text, (found[-1], sets[-1]), advice)
 
 

@@ -9,7 +9,7 @@ from verify.explain.cause import short
 from verify.explain.replay import Replay
 from verify.ir.interp import SKIP, Step
 from verify.ir.program import Program
-from verify.prove.property import BREAKS, CHECK, READ, REFUSED, Violation
+from verify.prove.property import BREAKS, CHECK, FAULTS, READ, REFUSED, Violation
 from verify.result import Cause, Trace, TraceStep
 from verify.result import Violation as Shown
 from verify.source.tree import Tree
@@ -73,7 +73,7 @@ def end_state(
 
 def _of_a_rule(violation: Violation) -> bool:
     """It is about what happens, so that there are no values to compare."""
-    return bool(violation.late or violation.rule) or violation.kind == REFUSED
+    return bool(violation.late or violation.rule) or violation.kind in (REFUSED, FAULTS)
 
 
 def _relevant(steps: Sequence[Step], violation: Violation, named: Sequence[int]) -> list[int]:
