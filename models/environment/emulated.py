@@ -32,7 +32,8 @@ ASSUMPTIONS = (
     ),
     Assumption(
         "emulated.rdpmc",
-        "an RDPMC that KVM answers is not looked at (kvm_pmu_rdpmc)",
+        "an RDPMC that exits reaches kvm_pmu_rdpmc (kvm_emulate_rdpmc, em_rdpmc), only while the "
+        "vCPU is put; that the CPU looks at CR4.PCE first is not looked at",
     ),
 )
 
@@ -64,6 +65,16 @@ def read(cpu: Cpu, m: Machine, number: int, from_host: Any = None) -> tuple[Any,
             refused = m.call("kvm_pmu_get_msr", m.address(cpu.vcpu), m.address(MSR_DATA)).nonzero()
         value = m.get(f"{MSR_DATA}.data")
     return switched & valid & ~refused, value
+
+
+def read_counter(cpu: Cpu, m: Machine, ecx: int) -> tuple[Any, Any]:
+    """An RDPMC of the guest that exits: (accepted, value)."""
+    switched, data = mediated(m, cpu.vcpu), f"{MSR_DATA}.data"
+    with m.when(switched):
+        m.set(BY_USERSPACE, m.flag(False))
+        where = m.address(data)
+        refused = m.call("kvm_pmu_rdpmc", m.address(cpu.vcpu), m.const(ecx, 32), where).nonzero()
+    return switched & ~refused, m.get(data)
 
 
 def take_back(cpu: Cpu, m: Machine, number: int) -> tuple[Any, Any, Any]:
@@ -120,9 +131,12 @@ def ghost(kind: str, index: int | None = None) -> str:
     return f"ghost.{kind}" if index is None else f"ghost.{kind}[{index}]"
 
 
-def accesses(cpu: Cpu, numbers: Iterable[int], expect: Expect) -> list[Access]:
-    """A write of each MSR, the event filter's turn after it (kvm_pmu_handle_event), and reads."""
-    numbers = tuple(numbers)
+def accesses(
+    cpu: Cpu, numbers: Iterable[int], counters: Iterable[int], expect: Expect
+) -> list[Access]:
+    """A write of each MSR, the event filter's turn after it (kvm_pmu_handle_event), and reads, of
+    MSRs and by RDPMC with each of these in ECX."""
+    numbers, counters = tuple(numbers), tuple(counters)
 
     def write(number: int) -> Callable[[Machine], None]:
         return lambda m: _write(cpu, m, number, expect)
@@ -131,6 +145,9 @@ def accesses(cpu: Cpu, numbers: Iterable[int], expect: Expect) -> list[Access]:
         for number in numbers:
             with m.when(m.fresh(f"read {number:#x}", 0)):
                 read(cpu, m, number)
+        for ecx in counters:
+            with m.when(m.fresh(f"rdpmc {ecx:#x}", 0)):
+                read_counter(cpu, m, ecx)
 
     def filtered(m: Machine) -> None:
         m.set(BY_USERSPACE, m.flag(False))

@@ -10,6 +10,8 @@
 /* An operation of the vendor; one without a contract is not understood. */
 #define kvm_x86_call(func) __model_op_##func
 int __model_op_get_cpl(struct kvm_vcpu *vcpu);
+bool kvm_is_cr0_bit_set(struct kvm_vcpu *vcpu, unsigned long cr0_bit);
+bool kvm_is_cr4_bit_set(struct kvm_vcpu *vcpu, unsigned long cr4_bit);
 
 #define srcu_read_lock(srcu) 0
 #define srcu_read_unlock(srcu, idx) ((void)(idx))

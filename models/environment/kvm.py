@@ -185,4 +185,6 @@ def contracts(
         "perf_get_hw_event_config": anything("event"),
         "pmc_is_event_allowed": anything("allowed"),
         "__model_op_get_cpl": anything("cpl"),
+        "kvm_is_cr0_bit_set": anything("cr0"),
+        "kvm_is_cr4_bit_set": anything("cr4"),
     }

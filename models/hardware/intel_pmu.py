@@ -468,14 +468,19 @@ def _exists(m: Machine, kind: str, index: int) -> Any:
     return _version(m, 4 if kind == "STATUS_SET" else 2)
 
 
+def by_ecx(gp: int, fixed: int) -> dict[int, str]:
+    """What RDPMC reads with each ECX, with this many counters (H5)."""
+    places = {i: pmc(i) for i in range(gp)}
+    places |= {RDPMC_FIXED | i: fixed_ctr(i) for i in range(fixed)}
+    return {**places, RDPMC_METRICS: PERF_METRICS}
+
+
 def read_pmc(m: Machine, ecx: Any) -> Any:
     """RDPMC of `ecx` (32 bits) by the kernel, at CPL 0: a 64-bit value (H5, H6).
 
     A faulting one has no fix-up (H15): it emits `#GP`; its value is the absent register's 0.
     """
-    places = {i: pmc(i) for i in range(size(m, "gp"))}
-    places |= {RDPMC_FIXED | i: fixed_ctr(i) for i in range(size(m, "fixed"))}
-    places[RDPMC_METRICS] = PERF_METRICS
+    places = by_ecx(size(m, "gp"), size(m, "fixed"))
     value, other = dispatch(
         m, ecx, places, lambda access, cell: _read_pmc(m, access, cell), m.const(0, 64)
     )

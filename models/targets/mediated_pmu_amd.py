@@ -196,6 +196,9 @@ def _registers(program: Program) -> list[Register]:
 
         return first, second
 
+    def by_rdpmc(m: Machine, i: int) -> tuple[Any, Any, Any]:
+        return (*emulated.read_counter(CPU, m, i), m.get(ghost("PMC", i)))
+
     def one(kind: str, number: int) -> EmulatedRead:
         return lambda m, i: (*emulated.read(CPU, m, number), m.get(ghost(kind)))
 
@@ -205,7 +208,7 @@ def _registers(program: Program) -> list[Register]:
     return [
         Register(
             "PMC", count, "hw.PMC[{}]", "ghost.PMC[{}]", 64, True, counter,
-            copies("PMC", pmu.K7_PERFCTR0, pmu.CORE_CTR0),
+            (*copies("PMC", pmu.K7_PERFCTR0, pmu.CORE_CTR0), by_rdpmc),
         ),
         Register(
             "EVTSEL", count, "hw.EVTSEL[{}]", "ghost.EVTSEL[{}]", 64, False, counter,
@@ -300,7 +303,8 @@ def _steps(program: Program) -> list[Step]:
 
 
 def _accesses(program: Program) -> list[Access]:
-    accesses = emulated.accesses(CPU, pmu.table(_size(program)), emulated_amd.expect)
+    size = _size(program)
+    accesses = emulated.accesses(CPU, pmu.table(size), range(size), emulated_amd.expect)
     return [*accesses, mediated.instruction(VCPU, _copies(program))]
 
 
@@ -417,6 +421,7 @@ TARGET = Target(
         "kvm_pmu_is_valid_msr",
         "kvm_pmu_get_msr",
         "kvm_pmu_set_msr",
+        "kvm_pmu_rdpmc",
         "kvm_pmu_handle_event",
         "kvm_pmu_instruction_retired",
         "kvm_pmu_is_fastpath_emulation_allowed",

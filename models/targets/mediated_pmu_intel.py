@@ -269,6 +269,10 @@ def _registers(program: Program) -> list[Register]:
 
         return emulated_read
 
+    def by_rdpmc(m: Machine, i: int) -> tuple[Any, Any, Any]:
+        accepted, value = emulated.read_counter(CPU, m, i)
+        return accepted, value, m.get(ghost("PMC", i)) & m.get("config.limit_guest_gp")
+
     def back(*numbers: int) -> Any:
         def migration(number: int) -> EmulatedRead:
             return lambda m, i: emulated.take_back(CPU, m, number + i)
@@ -287,11 +291,15 @@ def _registers(program: Program) -> list[Register]:
             expected = m.get(ghost("FIXED_CTR", k)) & m.get("config.limit_guest_fixed")
             return accepted, value, expected
 
+        def by_rdpmc(m: Machine, i: int) -> tuple[Any, Any, Any]:
+            accepted, value = emulated.read_counter(CPU, m, pmu.RDPMC_FIXED | k)
+            return accepted, value, m.get(ghost("FIXED_CTR", k)) & m.get("config.limit_guest_fixed")
+
         def migration(m: Machine, i: int) -> tuple[Any, Any, Any]:
             return emulated.take_back(CPU, m, msr.FIXED_CTR0 + k)
 
         name, cell = f"FIXED_CTR{k}", pmu.fixed_ctr(k)
-        reads = (emulated_read,)
+        reads = (emulated_read, by_rdpmc)
         return Register(
             name, 1, cell, ghost("FIXED_CTR", k), 64, True, enumerated, reads,
             migrations=(migration,),
@@ -305,7 +313,10 @@ def _registers(program: Program) -> list[Register]:
     return [
         Register(
             "PMC", gp, "hw.PMC[{}]", "ghost.PMC[{}]", 64, True, counter,
-            tuple(read(n, "PMC", True, "config.limit_guest_gp") for n in (msr.PERFCTR0, msr.PMC0)),
+            (
+                *(read(n, "PMC", True, "config.limit_guest_gp") for n in (msr.PERFCTR0, msr.PMC0)),
+                by_rdpmc,
+            ),
             migrations=back(msr.PERFCTR0, msr.PMC0),
         ),
         Register(
@@ -436,8 +447,9 @@ def _steps(program: Program) -> list[Step]:
 
 
 def _accesses(program: Program) -> list[Access]:
-    numbers = msr.table(*_sizes(program))
-    accesses = emulated.accesses(CPU, numbers, emulated_intel.expect)
+    gp, fixed = _sizes(program)
+    counters = pmu.by_ecx(gp, fixed)
+    accesses = emulated.accesses(CPU, msr.table(gp, fixed), counters, emulated_intel.expect)
     return [*accesses, mediated.instruction(VCPU, _copies(program))]
 
 
@@ -657,6 +669,7 @@ PLAIN = Target(
         "kvm_pmu_is_valid_msr",
         "kvm_pmu_get_msr",
         "kvm_pmu_set_msr",
+        "kvm_pmu_rdpmc",
         "kvm_pmu_handle_event",
         "kvm_pmu_instruction_retired",
         "kvm_pmu_is_fastpath_emulation_allowed",

@@ -3,6 +3,7 @@
  * those of Linux 7.3, the text is not.
  */
 #include <linux/perf_event.h>
+#include <uapi/asm/processor-flags.h>
 #include "cpuid.h"
 #include "lapic.h"
 #include "pmu.h"
@@ -135,6 +136,26 @@ bool kvm_pmu_is_valid_msr(struct kvm_vcpu *vcpu, u32 msr)
 		return true;
 
 	return kvm_pmu_call(is_valid_msr)(vcpu, msr);
+}
+
+/* An RDPMC that exits: `idx` is the guest's ECX. Returns 0, or 1 when it faults. */
+int kvm_pmu_rdpmc(struct kvm_vcpu *vcpu, unsigned int idx, u64 *data)
+{
+	u64 mask = ~0ULL;
+	struct kvm_pmc *pmc;
+
+	if (!vcpu_to_pmu(vcpu)->version)
+		return 1;
+
+	if (kvm_x86_call(get_cpl)(vcpu) && !kvm_is_cr4_bit_set(vcpu, X86_CR4_PCE))
+		return 1;
+
+	pmc = kvm_pmu_call(rdpmc_ecx_to_pmc)(vcpu, idx, &mask);
+	if (!pmc)
+		return 1;
+
+	*data = pmc->counter & pmc_bitmask(pmc) & mask;
+	return 0;
 }
 
 /* Returns 0, or 1 when the access faults. */

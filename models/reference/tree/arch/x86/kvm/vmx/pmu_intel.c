@@ -51,6 +51,19 @@ static struct kvm_pmc *intel_msr_idx_to_pmc(struct kvm_vcpu *vcpu, u32 msr)
 	return pmc;
 }
 
+/* Bit 30 of ECX asks for a fixed counter. */
+static struct kvm_pmc *intel_rdpmc_ecx_to_pmc(struct kvm_vcpu *vcpu, unsigned int idx, u64 *mask)
+{
+	struct kvm_pmu *pmu = vcpu_to_pmu(vcpu);
+
+	if (idx & INTEL_PMC_FIXED_RDPMC_BASE) {
+		idx &= ~INTEL_PMC_FIXED_RDPMC_BASE;
+		return idx < pmu->nr_arch_fixed_counters ? &pmu->fixed_counters[idx] : NULL;
+	}
+
+	return idx < pmu->nr_arch_gp_counters ? &pmu->gp_counters[idx] : NULL;
+}
+
 static bool intel_is_valid_msr(struct kvm_vcpu *vcpu, u32 msr)
 {
 	struct kvm_pmu *pmu = vcpu_to_pmu(vcpu);
@@ -279,6 +292,7 @@ static void intel_mediated_pmu_put(struct kvm_vcpu *vcpu)
 }
 
 struct kvm_pmu_ops intel_pmu_ops = {
+	.rdpmc_ecx_to_pmc = intel_rdpmc_ecx_to_pmc,
 	.msr_idx_to_pmc = intel_msr_idx_to_pmc,
 	.is_valid_msr = intel_is_valid_msr,
 	.get_msr = intel_pmu_get_msr,
