@@ -17,11 +17,15 @@ from verify.ir.program import Program
 from verify.ir.types import Int
 from verify.target import Assumption
 
+GUEST_LVTPC = "run.guest_lvtpc"
+"""LVTPC of the guest's local APIC, as it is when the vCPU is loaded."""
 CELLS = {
     "config.guest_has_cpuid_pmu": 0,
+    GUEST_LVTPC: 32,
 }
 
 APIC_LVTPC = 0x340
+LVT_MASKED = 1 << 16
 
 ASSUMPTIONS = (
     Assumption(
@@ -119,6 +123,13 @@ def _apic_write(m: Machine, call: CallSite) -> None:
         m.set(LVTPC, value.zext(64))
 
 
+def _lapic_get_reg(m: Machine, call: CallSite) -> Any:
+    """A register of the guest's local APIC; only LVTPC is modelled."""
+    _, register = call.args
+    other = _input(m, "guest APIC register", call)
+    return m.ite(register.eq(APIC_LVTPC), m.get(GUEST_LVTPC), other)
+
+
 def _cpuid(leaf: int) -> dict[str, Contract]:
     """The guest's CPUID; the PMU's leaf is a part of its configuration."""
 
@@ -178,7 +189,7 @@ def contracts(
         "cpuid_model_is_consistent": anything("consistent"),
         "kvm_can_set_cpuid_and_feature_msrs": always(1),
         "lapic_in_kernel": always(1),
-        "kvm_lapic_get_reg": anything("guest LVTPC"),
+        "kvm_lapic_get_reg": _lapic_get_reg,
         "kvm_make_request": nothing,
         "perf_load_guest_context": nothing,
         "perf_put_guest_context": nothing,

@@ -8,7 +8,7 @@ from typing import Any
 
 from models.environment import emulated, host_perf
 from models.environment.cpu import Cpu
-from models.environment.kvm import mediated
+from models.environment.kvm import GUEST_LVTPC, mediated
 from models.hardware.pmu import Pmu
 from verify.ir.contract import CallSite, Contract
 from verify.ir.machine import Machine
@@ -121,6 +121,7 @@ def steps(
     vcpu = cpu.vcpu
 
     def load(m: Machine) -> None:
+        m.set(GUEST_LVTPC, m.fresh("guest LVTPC", 32))
         m.call("kvm_mediated_pmu_load", m.address(vcpu))
 
     def capture(m: Machine) -> None:

@@ -509,8 +509,3 @@ def metrics_clear(m: Machine) -> Any:
     """RDPMC of PERF_METRICS clears it and fixed counter 3 after the read (H6)."""
     enabled = _bit(m.get(FIXED_CTR_CTRL), METRICS_CLEAR_BIT)
     return capability(m, msr.CAP_METRICS_CLEAR) & has_metrics(m) & enabled
-
-
-# LVTPC (H13) ----------------------------------------------------------------------------------
-
-LVT_MASKED = 1 << 16

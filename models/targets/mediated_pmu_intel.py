@@ -518,10 +518,12 @@ def _handed_back(m: Machine) -> list[Item]:
 
 
 def _guest_lvtpc(m: Machine) -> list[Item]:
-    """The guest's overflows come by its own vector, masked or not as the guest has it (H13)."""
+    """The guest's overflows come by a vector of their own, masked or not as the guest has it
+    (H13)."""
     mediated, vector = kvm.mediated(m, VCPU), m.const(PMI_VECTOR, 64)
+    masked = m.get(kvm.GUEST_LVTPC).zext(64) & kvm.LVT_MASKED
     return [
-        Item(pmu.LVTPC, mediated, m.get(pmu.LVTPC) & ~m.const(pmu.LVT_MASKED, 64), vector),
+        Item(pmu.LVTPC, mediated, m.get(pmu.LVTPC), vector | masked),
         Item(LVTPC_LOADED, mediated, m.get(LVTPC_LOADED), m.const(1, 8)),
     ]
 
@@ -572,8 +574,8 @@ CHECKS = (
     ),
     Check(
         "pmi.owner",
-        "a guest's overflow is delivered by the guest's vector",
-        "an overflow of the guest would be delivered to the host",
+        "a guest's overflow is delivered by the guest's vector, and masked as the guest has it",
+        "an overflow of the guest would not be delivered as the guest has it",
         "load",
         _guest_lvtpc,
     ),
