@@ -13,10 +13,10 @@ from collections.abc import Sequence, Set
 from pathlib import Path
 
 import models.reference
-from verify.check import NMI, run
+from verify.check import run
 from verify.report.text import render_trace
 from verify.request import Request
-from verify.result import PROVED, REFUTED, Report, Result
+from verify.result import NMI, PROVED, REFUTED, Report, Result
 
 PATCHES = Path(models.reference.__file__).parent / "patches"
 RIGHT = "perf-metrics.patch"

@@ -67,7 +67,8 @@ def hostile(evil: str) -> Report:
     )
     [patch, other] = report.input.patches
     [change] = report.input.changes
-    patch = replace(patch, subject=evil, source=evil, failed=(replace(patch.failed[0], file=evil),))
+    failed = (replace(patch.failed[0], file=evil),)
+    patch = replace(patch, subject=evil, source=evil, failed=failed, attribution=evil)
     given = replace(
         report.input,
         patches=(patch, replace(other, message_id=evil)),

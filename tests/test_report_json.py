@@ -71,6 +71,7 @@ WHOLE = {
                 "applied": NUMBER,
                 "failed": [{"file": TEXT, "line": NUMBER, "reason": TEXT, "affects": [TEXT]}],
                 "source": TEXT,
+                "attribution": TEXT,
             }
         ],
         "changes": [

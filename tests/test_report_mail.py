@@ -12,9 +12,20 @@ from hypothesis import strategies as st
 
 from tests.report_sample import PROVED, REFUTED, REPORT, STEPS, TRACE, UNKNOWN, with_results
 from verify.report.mail import WIDTH, render
-from verify.result import Cause, PatchSummary, Report, Result, Violation
+from verify.result import (
+    INTRODUCES,
+    LEAVES,
+    Cause,
+    PatchSummary,
+    Report,
+    Result,
+    Stage,
+    Violation,
+)
+from verify.source import attribution
 from verify.source.changes import Change
 from verify.source.mail import split_messages
+from verify.source.patch import parse_patch
 
 
 def body(report: Report) -> str:
@@ -31,7 +42,8 @@ def patched(*patches: PatchSummary) -> Report:
 
 
 def test_the_whole_reply() -> None:
-    applied = PatchSummary("[PATCH] Lamp: keep BLUE", "1@example.org", 1, (), "lamp.mbox")
+    said = "On Wed, Nov 25, 2026, A Painter wrote:"
+    applied = PatchSummary("[PATCH] Lamp: keep BLUE", "1@example.org", 1, (), "lamp.mbox", said)
     report = replace(patched(applied), not_understood=(), results=(REFUTED, PROVED))
     assert render(report).splitlines() == [
         "Subject: Re: [PATCH] Lamp: keep BLUE",
@@ -41,6 +53,7 @@ def test_the_whole_reply() -> None:
         "msrproof refutes 1 of 2 properties of lamp on 7.2.0 with this patch",
         "(MAX_LAMPS=4, room.lamps=2, dimmer=0).",
         "",
+        "On Wed, Nov 25, 2026, A Painter wrote:",
         "> diff --git a/lamp/load.c b/lamp/load.c",
         "> @@ ... @@ static void lamp_load(struct lamp *lamp)",
         ">  \tstruct room *room = lamp->room;",
@@ -90,6 +103,22 @@ def test_all_proved_is_a_short_reply() -> None:
     assert "> " not in text and "With " not in text and "hardware behaviour" not in text
     one = squeezed(body(replace(REPORT, results=(PROVED,))))
     assert one.startswith("msrproof proves the property that was asked for of lamp")
+
+
+def test_what_is_proved_with_nmis_is_named_once() -> None:
+    names = ("restore.RED", "restore.BLUE", "nmi.restore.RED", "nmi.leak.RED")
+    text = squeezed(body(with_results(*(replace(PROVED, property=name) for name in names))))
+    assert "Proved, for any number of switches, with and without NMIs: restore.RED." in text
+    assert "Proved, for any number of switches: restore.BLUE, nmi.leak.RED." in text
+
+
+def test_several_accesses_of_a_line_show_it_once() -> None:
+    clears = replace(STEPS[2], op="effect", register="BLUE", before=7)
+    text = body(with_results(refuted("a.b", steps=(*STEPS, clears))))
+    assert (
+        text.count("lamp_load() lamp/load.c:15") == text.count("           set_lamp(RED, 0);") == 1
+    )
+    assert "           WRITE RED = 0x0 (clears BLUE as well)\n           effect BLUE 0x7" in text
 
 
 def test_unknown_has_its_reason_once() -> None:
@@ -173,6 +202,8 @@ def test_properties_that_break_alike_share_a_comment() -> None:
     text = body(report)
     assert text.count("Write BLUE after RED") == text.count("> diff --git") == 1
     assert "Breaks leak.BLUE: the room is dark.\nBreaks restore.BLUE: the guest finds" in text
+    report = with_results(refuted("restore.BLUE"), refuted("nmi.restore.BLUE"))
+    assert "Breaks restore.BLUE, nmi.restore.BLUE: the guest finds" in body(report)
     assert "WRITE BLUE 0x1 -> 0x7" in text and "0xe" not in text, "the smaller values are shown"
 
 
@@ -189,11 +220,32 @@ def test_comments_stand_in_the_order_of_the_patch() -> None:
     assert places == sorted(places)
 
 
-def test_a_trace_that_the_patch_has_no_part_in_comes_before_the_quotes() -> None:
+def test_a_trace_that_the_patch_has_no_part_in_comes_after_the_quotes() -> None:
     step = replace(STEPS[1], patch_line=None, line=99)
     cause = Cause("it is dark", (0,))
     text = body(with_results(REFUTED, refuted("e.f", steps=(step,), cause=cause)))
-    assert text.index("It is dark" if "It is dark" in text else "it is dark") < text.index("> diff")
+    assert (
+        text.index("> diff") < text.index("Not at a line of the patch:") < text.index("it is dark")
+    )
+    alone = with_results(refuted("e.f", steps=(step,), cause=cause))
+    assert "\n> " not in body(alone) and "Not at a line" not in body(alone)
+
+
+def test_what_a_patch_leaves_as_it_was_is_only_named() -> None:
+    old = replace(refuted("leak.BLUE", cause=Cause("it is dark", (0,))), difference=LEAVES)
+    report = with_results(old, replace(REFUTED, difference=INTRODUCES))
+    stages = (Stage("base", verdicts={"leak.BLUE": "refuted"}), Stage("Lamp"))
+    text = squeezed(body(replace(report, series=stages)))
+    assert "leaves open leak.BLUE" in text and "refutes 2 of 2" in text
+    assert "it is dark" not in text and "Breaks leak.BLUE" not in text
+    assert "Breaks restore.BLUE" in text
+
+
+def test_phases_and_functions_as_the_list_writes_them() -> None:
+    read = replace(STEPS[0], phase="read/BLUE[0]/3", op="refused", note="lamp_set_msr")
+    lines = body(with_results(refuted("a.b", steps=(*STEPS, read)))).splitlines()
+    assert any(line.startswith("  read   refused BLUE") for line in lines)
+    assert any(line.endswith("(lamp_set_msr())") for line in lines)
 
 
 def test_of_a_long_hunk_only_what_is_near_is_quoted() -> None:
@@ -210,6 +262,94 @@ def test_two_vcpus_are_explained() -> None:
     steps = tuple(replace(step, phase=f"A:{step.phase}") for step in STEPS)
     assert "A and B are two vCPUs" in squeezed(body(with_results(refuted("a.b", steps=steps))))
     assert "two vCPUs" not in squeezed(body(REPORT))
+
+
+def mail(header: str, text: str = "") -> Report:
+    """The sample, as an answer to a mail with these lines of its header."""
+    lines = (
+        f"Message-ID: <7@example.org>\n{header}\n\n{text}--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n"
+    )
+    [message] = split_messages(lines.encode())
+    patch = parse_patch(message)
+    summary = PatchSummary(patch.subject, patch.message_id, 1, attribution=patch.attribution)
+    return patched(summary)
+
+
+DATE = "Date: Wed, 3 Jun 2026 23:10:00 -0700"
+
+
+@pytest.mark.parametrize(
+    ("header", "who"),
+    [
+        ("From: A Painter <a@example.org>", "A Painter"),
+        ('From: "Painter, A" <a@example.org>', "Painter, A"),
+        ("From: a@example.org", "a@example.org"),
+        ("From: a@example.org (A Painter)", "A Painter"),
+        ("From: =?utf-8?q?J=C3=BCrgen_M=C3=BCller?= <j@example.org>", "Jurgen Muller"),
+        ("From: =?utf-8?b?5byg5LiJ?= <zs@example.org>", "zs@example.org"),
+        ("From: A\n Painter <a@example.org>", "A Painter"),
+        ("From: =?utf-8?q?A=0D=0ABcc=3A_b=40example.org?= <a@example.org>", "A Bcc: b@example.org"),
+        ("From: =?utf-8?q?A=1B=5B2J?= <a@example.org>", "A\\x1b[2J"),
+        ("From: " + "A" * 2000 + " <a@example.org>", ""),
+        ("From: =?no-such?q?A?= <a@example.org>", "=?no-such?q?A?="),
+        ("X-From: nobody", ""),
+    ],
+)
+def test_who_wrote_what_is_quoted(header: str, who: str) -> None:
+    text = render(mail(f"{header}\n{DATE}"))
+    assert text.isascii()
+    assert set(email.message_from_string(text)) == {"Subject", "In-Reply-To", "References"}
+    before = squeezed(text.partition("> diff")[0])
+    assert before.endswith(f"On Wed, Jun 03, 2026, {who} wrote:" if who else "dimmer=0).")
+
+
+@pytest.mark.parametrize(
+    "date", ["", "Date: ", "Date: yesterday", "Date: Mon, 1 Jan 0000 00:00:00 +9999999"]
+)
+def test_nobody_is_said_to_have_written_it_when_the_date_is_not_known(date: str) -> None:
+    assert "wrote:" not in render(mail(f"From: a@example.org\n{date}".strip()))
+
+
+@given(st.text(), st.text())
+def test_any_sender_and_date(name: str, date: str) -> None:
+    said = attribution.of_mail(name, "a@example.org", date)
+    assert said == "" or (said.isascii() and "\n" not in said)
+    assert attribution.of_mail(name, "a@example.org", DATE[6:]).endswith(" wrote:")
+
+
+QUOTED = "> --- a/x\n> +++ b/x\n> @@ -1 +1 @@\n> -a\n> +b\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            f"On 4/24/2026 1:46 AM, A Painter wrote:\n{QUOTED}",
+            "On 4/24/2026 1:46 AM, A Painter wrote:",
+        ),
+        (
+            f"Hi!\n\nOn Wed, Jun 3, 2026 at 1:46 AM, A Painter\n<a@example.org> wrote:\n\n{QUOTED}",
+            "On Wed, Jun 3, 2026 at 1:46 AM, A Painter <a@example.org> wrote:",
+        ),
+        (
+            "On 5/5/2026, B wrote:\n> On 4/4/2026, A wrote:\n"
+            + "".join(f"> {line}\n" for line in QUOTED.splitlines()),
+            "On 4/4/2026, A wrote:",
+        ),
+        (f"A painter wrote in his mail:\n{QUOTED}", ""),
+        (QUOTED, ""),
+    ],
+)
+def test_of_a_quoted_patch_the_one_who_quotes_says_who_wrote_it(text: str, said: str) -> None:
+    header = f"From: C <c@example.org>\n{DATE}\nSubject: Re: [PATCH] Lamp"
+    [message] = split_messages(f"{header}\n\n{text}".encode())
+    assert parse_patch(message).attribution == said
+
+
+def test_patches_of_several_mails_have_no_single_writer() -> None:
+    one, two = (PatchSummary("[PATCH]", None, 1, attribution=f"On 1, {x} wrote:") for x in "AB")
+    assert "wrote:" not in render(patched(one, two))
+    assert render(patched(one, one)).count("wrote:") == 1
 
 
 @given(st.text(), st.text())

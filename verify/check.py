@@ -31,6 +31,7 @@ from verify.prove.property import Property
 from verify.report import json
 from verify.request import Request, require_known, select
 from verify.result import (
+    NMI,
     PROVED,
     UNKNOWN,
     FailedHunk,
@@ -87,7 +88,12 @@ def _summaries(patches: Sequence[PatchReport], known: Report) -> Iterator[PatchS
     for patch in patches:
         failed = (FailedHunk(h.file, h.line, h.reason, next(affects)) for h in patch.failed)
         yield PatchSummary(
-            patch.subject, patch.message_id, patch.applied, tuple(failed), patch.source
+            patch.subject,
+            patch.message_id,
+            patch.applied,
+            tuple(failed),
+            patch.source,
+            patch.attribution,
         )
 
 
@@ -278,10 +284,6 @@ def _works(target: Target, program: Program, request: Request) -> list[_Work]:
         ]
         works.append(_Work(switch, [prop for prop in found if prop.name in names]))
     return works
-
-
-NMI = "nmi."
-"""What the name of a property begins with that holds whenever an interrupt hits."""
 
 
 def _switch(target: Target, program: Program, request: Request) -> Switch:

@@ -20,6 +20,9 @@ REFUTED = "refuted"
 UNKNOWN = "unknown"
 VERDICTS = (PROVED, REFUTED, UNKNOWN)
 
+NMI = "nmi."
+"""What the name of a property begins with that holds whenever an interrupt hits."""
+
 INTRODUCES = "introduces"
 FIXES = "fixes"
 KEEPS = "keeps"
@@ -46,13 +49,15 @@ class FailedHunk:
 @dataclass(frozen=True, slots=True)
 class PatchSummary:
     """What became of one patch: how many hunks were applied, and which were not. `message_id`:
-    without its brackets. `source`: what the user called the input."""
+    without its brackets. `source`: what the user called the input. `attribution`: the line with
+    which a reply begins what it quotes of the patch; "" when that is not known."""
 
     subject: str
     message_id: str | None
     applied: int
     failed: tuple[FailedHunk, ...] = ()
     source: str = ""
+    attribution: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,9 @@ def summary(
         )
         for hunk in patch.failed
     )
-    return PatchSummary(patch.subject, patch.message_id, patch.applied, failed, patch.source)
+    return PatchSummary(
+        patch.subject, patch.message_id, patch.applied, failed, patch.source, patch.attribution
+    )
 
 
 def _touches(

@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from proofs import selfcheck
-from verify.check import NMI
 from verify.report import formats
-from verify.result import PROVED, Report, Result, TraceStep
+from verify.result import NMI, PROVED, Report, Result, TraceStep
 
 POSTED = "perf-metrics-as-posted.patch"
 PATCHES = (selfcheck.RIGHT, selfcheck.WRONG, POSTED)

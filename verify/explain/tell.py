@@ -124,7 +124,8 @@ def _seen(replayed: Replay, violation: Violation) -> list[TraceStep]:
 
 def _shown(step: Step, program: Program, tree: Tree) -> TraceStep:
     file, line, code, mark = None, None, None, None
-    skip = step.op == SKIP
+    # What is skipped and what breaks a rule are no changes of a register.
+    changes = step.op != SKIP and not step.op.startswith(BREAKS)
     if step.loc is not None:
         file, line = step.loc.file, step.loc.line
         code = program.line(file, line)
@@ -137,8 +138,8 @@ def _shown(step: Step, program: Program, tree: Tree) -> TraceStep:
         code=code,
         op=step.op,
         register=short(step.register) or None,
-        before=None if skip else step.before,
-        after=None if skip else step.after,
+        before=step.before if changes else None,
+        after=step.after if changes else None,
         note=step.note,
         patch_line=mark,
     )

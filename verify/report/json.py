@@ -104,6 +104,7 @@ def _patch(patch: PatchSummary) -> dict[str, Any]:
         "applied": patch.applied,
         "failed": [_failed(hunk) for hunk in patch.failed],
         "source": patch.source,
+        "attribution": patch.attribution,
     }
 
 

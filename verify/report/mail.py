@@ -13,13 +13,14 @@ from email.header import Header
 from verify import __version__
 from verify.report import words
 from verify.report.plain import clean, code
-from verify.result import KEEPS, PROVED, REFUTED, UNKNOWN, Report, Result, Trace
+from verify.result import KEEPS, LEAVES, NMI, PROVED, REFUTED, UNKNOWN, Report, Result, Trace
 from verify.source.changes import Change
 
 WIDTH = 72
 _AROUND = 8  # lines of a long hunk that are quoted before and after the one it is about
 _MESSAGE_ID = re.compile(r"[!-;=?-~]+")  # without its brackets
 _REPLY = re.compile(r"^(\s*re:\s*)+", re.I)
+_FUNCTION = re.compile(r"[a-z]\w*_\w+", re.ASCII)  # when it is all of a note
 _VCPUS = "A and B are two vCPUs that run on one CPU, one after the other; the values are of B"
 
 Anchor = tuple[int, int]
@@ -119,18 +120,29 @@ def _findings(report: Report) -> Iterator[str]:
     hunks = report.input.changes
     groups: dict[Anchor | None, list[Result]] = {}
     for result in report.results:
-        if result.verdict == REFUTED and result.trace is not None:
+        # What the patches leave as it was is not for their author.
+        if result.trace is not None and result.difference != LEAVES:
             groups.setdefault(_anchor(result.trace, hunks), []).append(result)
-    if None in groups:
-        yield from _comments(groups.pop(None))
+    elsewhere = groups.pop(None, [])
     quoted = ""
     for index, hunk in enumerate(hunks):
         lines = sorted(line for at, line in filter(None, groups) if at == index)
         if not lines:
             continue
-        yield _quote(hunk, lines, hunk.file != quoted)
+        quote = _quote(hunk, lines, hunk.file != quoted)
+        yield quote if quoted else _attribution(report) + quote
         quoted = hunk.file
         yield from _comments([result for line in lines for result in groups[index, line]])
+    if elsewhere and quoted:
+        yield "Not at a line of the patch:"
+    yield from _comments(elsewhere)
+
+
+def _attribution(report: Report) -> str:
+    """Who wrote what is quoted, where that is one mail's, or several's that say the same."""
+    said = {patch.attribution for patch in report.input.patches}
+    line = said.pop() if len(said) == 1 else ""
+    return _wrapped(line) + "\n" if line else ""
 
 
 def _anchor(trace: Trace, hunks: Sequence[Change]) -> Anchor | None:
@@ -179,8 +191,12 @@ def _comment(group: Sequence[Result]) -> str:
     assert trace is not None
     why = _called(trace.cause.text, trace)
     parts = [_wrapped(f"{': '.join(filter(None, (trace.cause.advice, why)))}.")] if why else []
-    breaks = [f"{r.property}: {r.trace.violation.text}" for r in group if r.trace is not None]
-    parts.append("\n".join(_wrapped(f"Breaks {line}.", "", "  ") for line in breaks))
+    broken: dict[str, list[str]] = {}
+    for r in group:
+        if r.trace is not None:
+            broken.setdefault(r.trace.violation.text, []).append(r.property)
+    breaks = [f"Breaks {', '.join(names)}: {text}." for text, names in broken.items()]
+    parts.append("\n".join(_wrapped(line, "", "  ") for line in breaks))
     if result.reason:
         parts.append(_wrapped(f"{result.reason[:1].upper()}{result.reason[1:]}."))
     parts += [_wrapped(f"Depends on {text}.") for text in words.deciding(result)]
@@ -192,6 +208,7 @@ def _comment(group: Sequence[Result]) -> str:
 def _called(text: str, trace: Trace) -> str:
     """Functions as the list writes them: with brackets."""
     names = {re.escape(step.function) for step in trace.steps if step.function}
+    names |= {step.note for step in trace.steps if _FUNCTION.fullmatch(step.note)}
     return re.sub(rf"\b({'|'.join(names)})\b(?!\()", r"\1()", text) if names else text
 
 
@@ -205,18 +222,24 @@ def _setting(trace: Trace) -> str:
 
 def _steps(trace: Trace) -> str:
     """The schedule: phase, where in the code, and what happens to which register."""
-    width = max((len(clean(step.phase)) for step in trace.steps), default=0)
-    lines, phase = [], None
-    for step in trace.steps:
-        head = f"  {'' if step.phase == phase else clean(step.phase):<{width}}  "
-        phase, rest = step.phase, " " * len(head)
-        if step.file:
+    phases = [clean(step.phase.partition("/")[0]) for step in trace.steps]
+    width = max(map(len, phases), default=0)
+    lines, last = [], ""
+    place: tuple[str, str | None, int | None] | None = None
+    for step, phase in zip(trace.steps, phases, strict=True):
+        head = f"  {'' if phase == last else phase:<{width}}  "
+        rest = " " * len(head)
+        here, last = (phase, step.file, step.line), phase
+        if step.file and here == place:
+            head = rest + "  "
+        elif step.file:
             lines.append(_wrapped(words.place(step), head, rest))
             lines.append(f"{rest}{step.patch_line or ' '} {code((step.code or '').strip())}")
             head = rest + "  "
+        place = here
         # Who acts is said by the phase where it is the guest or the host.
-        text = words.effect(step)
-        if step.phase.endswith(step.op):
+        text = _called(words.effect(step), trace)
+        if phase.endswith(step.op):
             text = text.removeprefix(step.op).lstrip()
         lines.append(_wrapped(text, head, rest + "    "))
     if trace.violation.observed is not None:
@@ -245,8 +268,14 @@ def _not_understood(report: Report) -> Iterator[str]:
 
 
 def _closing(report: Report) -> Iterator[str]:
-    if names := [result.property for result in report.results if result.verdict == PROVED]:
-        yield _wrapped(f"Proved, for any number of switches: {', '.join(names)}.")
+    names = [result.property for result in report.results if result.verdict == PROVED]
+    both = [name for name in names if NMI + name in names]
+    if both:
+        yield _wrapped(
+            f"Proved, for any number of switches, with and without NMIs: {', '.join(both)}."
+        )
+    if rest := [name for name in names if name not in both and name.removeprefix(NMI) not in both]:
+        yield _wrapped(f"Proved, for any number of switches: {', '.join(rest)}.")
     parameters = {name for result in report.results for name in result.variants}
     said = " ".join(words.remark(result) for result in report.results)
     if named := sorted(name for name in parameters if name in said):

@@ -4,6 +4,7 @@ import email
 import email.errors
 import email.header
 import email.message
+import email.utils
 import re
 import stat
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from verify.errors import BadInput
+from verify.source import attribution
 from verify.source.tree import decode
 
 MAX_INPUT_BYTES = 16 << 20
@@ -54,7 +56,8 @@ class Message:
 
     lines: its text, still quoted as it was, without line ends. first_line: where lines[0] stands
     in the input (from 1; in the decoded text if the mail was MIME-encoded). position: (n, m) of
-    "[PATCH n/m]". source: what the user called the input.
+    "[PATCH n/m]". source: what the user called the input. attribution: the line with which a reply
+    to it begins what it quotes, plain ASCII; "" when sender or date are not known.
     """
 
     subject: str
@@ -63,6 +66,7 @@ class Message:
     lines: list[str]
     first_line: int = 1
     source: str = "input"
+    attribution: str = ""
 
     @property
     def is_reply(self) -> bool:
@@ -242,7 +246,9 @@ def _read_message(lines: list[str], first_line: int, source: str) -> Message:
         body = _mime_text(mail, source)
         if body is not None:
             message = replace(message, lines=body.replace("\r\n", "\n").split("\n"), first_line=1)
-    return message
+    name, address = email.utils.parseaddr(str(mail.get("From", ""))[:MAX_HEADER])
+    said = attribution.of_mail(_decoded(name), address, _header(mail, "Date"))
+    return replace(message, attribution=said)
 
 
 def _is_mail(lines: list[str]) -> bool:
@@ -262,7 +268,10 @@ def _header(mail: email.message.Message, name: str) -> str | None:
     found = mail.get(name)
     if found is None:
         return None
-    raw = str(found)[:MAX_HEADER]
+    return _decoded(str(found)[:MAX_HEADER])
+
+
+def _decoded(raw: str) -> str:
     try:
         text = str(email.header.make_header(email.header.decode_header(raw)))
     except (ValueError, LookupError, email.errors.HeaderParseError):  # an unknown charset

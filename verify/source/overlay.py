@@ -28,7 +28,7 @@ class FailedHunk:
 @dataclass
 class PatchReport:
     """What became of one patch; applied counts hunks (a change of a file without hunks as one).
-    source: what the user called the input."""
+    source and attribution: the patch's."""
 
     subject: str
     message_id: str | None
@@ -36,6 +36,7 @@ class PatchReport:
     failed: list[FailedHunk] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     source: str = ""
+    attribution: str = ""
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,11 @@ def _must_apply(tree: Tree, source: str, reports: Sequence[PatchReport]) -> None
 
 def _apply_patch(overlay: Overlay, patch: Patch) -> PatchReport:
     report = PatchReport(
-        patch.subject, patch.message_id, notes=list(patch.notes), source=patch.source
+        patch.subject,
+        patch.message_id,
+        notes=list(patch.notes),
+        source=patch.source,
+        attribution=patch.attribution,
     )
     for file in patch.files:
         _apply_file(overlay, file, report)

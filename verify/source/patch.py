@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from verify.errors import BadInput
+from verify.source import attribution
 from verify.source.mail import Message
 from verify.source.tree import check_path
 
@@ -71,8 +72,8 @@ class Missing:
 
 @dataclass(frozen=True)
 class Patch:
-    """The patch of one message; notes say what else the message holds that is not used. source:
-    what the user called the input."""
+    """The patch of one message; notes say what else the message holds that is not used. source: the
+    message's. attribution: as of Message, of the mail that has the patch unquoted."""
 
     subject: str
     message_id: str | None
@@ -80,6 +81,7 @@ class Patch:
     missing: list[Missing] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     source: str = "input"
+    attribution: str = ""
 
 
 def parse_patch(message: Message) -> Patch:
@@ -94,8 +96,24 @@ def parse_patch(message: Message) -> Patch:
     if not reader.files:
         raise BadInput(f"no diff found in {_where(message)}; give a unified diff or a patch mail")
     missing, notes = _against_stat(reader), _left_out(message, depth)
-    subject, message_id = message.subject, message.message_id
-    return Patch(subject, message_id, reader.files, missing, notes, message.source)
+    return Patch(
+        message.subject,
+        message.message_id,
+        reader.files,
+        missing,
+        notes,
+        message.source,
+        _attribution(message, depth),
+    )
+
+
+def _attribution(message: Message, depth: int) -> str:
+    """Of the patch: where it is quoted, what stands before the quote."""
+    if depth == 0:
+        return message.attribution
+    quoted = next((i for i, line in enumerate(message.lines) if _depth_of(line) >= depth), 0)
+    before = (_unquote(line, depth - 1) for line in message.lines[:quoted])
+    return attribution.in_reply([line for line in before if line is not None])
 
 
 def _where(message: Message) -> str:
