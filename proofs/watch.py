@@ -22,7 +22,7 @@ EMULATED = "emulated"
 
 
 def watches(target: Target, program: Program) -> list[Watch]:
-    """The rules for every switch, and those of the target."""
+    """The rules for every switch (some only where something counts), and those of the target."""
     counters = frozenset(target.counters(program))
     steps = target.steps(program)
     switched = tuple(step.name for step in steps if step.start != step.end)
@@ -76,7 +76,8 @@ def watches(target: Target, program: Program) -> list[Watch]:
         warns,
         accesses=True,
     )
-    return [quiet, count, *fault, warn, *target.watches]
+    of_counters = [quiet, count] if counters else []
+    return [*of_counters, *fault, warn, *target.watches]
 
 
 def _places(watch: Watch, target: Target, program: Program) -> list[str]:

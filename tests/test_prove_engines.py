@@ -224,6 +224,31 @@ def test_a_setup_that_breaks_the_invariant_is_seen() -> None:
     assert verdict(system, never(loaded))[0] == "refuted"
 
 
+def test_kernel_cells_hold_what_the_hardware_can_that_they_go_into() -> None:
+    """The signed numbers of 4 bits, which no mask says."""
+    short = lambda x: x.extract(3, 0).sext(8).eq(x)  # noqa: E731
+    goes_in = violation(t.negate(short(cell("k.x"))), "put")
+    system = saved(write={"k.x": IN, "ghost.x": IN})
+    system.legal = [short(cell("hw.x"))]
+    system.accesses = [Relation("write", system.accesses[0].post, (short(IN),))]
+    system.config = [short(t.var("init/hw", 8))]
+    assert verdict(system, never(goes_in)) == ("proved", 0)
+    system.accesses = [Relation("write", system.accesses[0].post, ())]
+    assert short(cell("k.x")) not in Context(system, solve).invariant[""]
+
+
+def test_kernel_cells_are_ghosts_where_one_step_writes_both() -> None:
+    kept, ghost = cell("k.kept"), cell("ghost.kept")
+    start = {"hw.x": t.var("init/hw", 8), "k.x": ZERO, "k.kept": ZERO, "ghost.kept": ZERO}
+    system = switch(start, {"k.kept": cell("hw.x"), "ghost.kept": cell("hw.x"), "hw.x": X})
+    split(system, Relation("run", {"hw.x": IN}, ()), Relation("put", {"hw.x": kept}, ()))
+    lost = violation(system.points["put"].cells["hw.x"].ne(ghost), "put")
+    assert kept.eq(ghost) in Context(system, solve).invariant["away"]
+    assert verdict(system, never(lost)) == ("proved", 0)
+    system.steps[0] = replace(system.steps[0], post={"k.kept": X, "ghost.kept": cell("hw.x")})
+    assert kept.eq(ghost) not in Context(system, solve).invariant["away"]
+
+
 def test_the_configuration_is_respected() -> None:
     limit = t.var("config/limit", 8)
     system = switch({"hw.x": ZERO}, {"hw.x": t.ite(IN.ult(limit), IN, ZERO)}, config=[limit.ult(5)])

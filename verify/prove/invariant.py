@@ -1,7 +1,8 @@
 """Invariants of each location, inferred: candidate templates and Houdini.
 
 Candidates come from the shape of the relations, never from names: a kernel cell equals a ghost
-when one access writes both; a cell has no bit of a mask when an access that writes it looks at
+when one access writes both, or one step the same to both; a cell holds only what hardware can hold
+that it comes from or goes into; a cell has no bit of a mask when an access that writes it looks at
 that mask, or when hardware that it comes from or goes into has the mask; bits that an access
 always writes alike stay so; a hardware cell is zero, or has no bit beyond a mask of those who use
 it meanwhile, or is what the guest must find in it, or what a step loads into it, or one of the
@@ -123,6 +124,26 @@ class _Templates:
         if self.is_hardware(cell) and state.width and 1 < len(known) <= FEW:
             self.add(location, t.disj(tuple(state.eq(k) for k in known)))
 
+    def copied(self, location: str) -> None:
+        """Kernel cells to which a step writes the same as to a ghost."""
+        for step in (step for step in self.switch.steps if step.end == location):
+            kernel = [c for c in step.post if not self.is_hardware(c)]
+            for ghost in (c for c in kernel if c.startswith(GHOST)):
+                for cell in (c for c in kernel if not c.startswith((GHOST, MONITOR))):
+                    if step.post[cell] == step.post[ghost] and step.post[cell].op != "const":
+                        self.add(location, self.state[cell].eq(self.state[ghost]))
+
+    def shaped(self, location: str, shapes: Mapping[str, list[Term]]) -> None:
+        """Kernel cells that come from hardware, or go into it, of which more is known than bits."""
+        for cell, value in self.state.items():
+            if self.is_hardware(cell) or cell.startswith(MONITOR):
+                continue
+            for other in dict.fromkeys((*self._sources(cell), *self._targets(cell))):
+                if self.is_hardware(other) and self.state[other].width == value.width:
+                    parts = shapes.get(other, [])
+                    for part in t.substitute(parts, {self.state[other]: value}) if parts else ():
+                        self.add(location, part)
+
     def accessed(self, location: str, access: Relation, limits: Mapping[str, list[Term]]) -> None:
         """What the writes of an access to one register suggest of kernel cells."""
         written = [c for c in access.post if self.state[c].width]
@@ -189,10 +210,12 @@ class _Templates:
 def candidates(switch: Switch) -> list[Candidate]:
     """What may be invariant, at each location."""
     templates = _Templates(switch)
-    limits = _limits(switch.legal)
+    limits, shapes = _limits(switch.legal), _shapes(switch.legal)
     templates.silence()
     for location in switch.locations():
         templates.zeros(location, limits)
+        templates.copied(location)
+        templates.shaped(location, shapes)
         if location != switch.home:
             templates.loaded(location)
         for access in switch.accesses:
@@ -203,11 +226,25 @@ def candidates(switch: Switch) -> list[Candidate]:
 def _limits(legal: Sequence[Term]) -> dict[str, list[Term]]:
     """The masks that limit hardware cells, by cell."""
     result: dict[str, list[Term]] = {}
-    for term in legal:
-        for part in term.args if term.op == "and" else (term,):
-            for cell in _cells_in(part):
-                result.setdefault(cell, []).extend(_masks([part]))
+    for part in _parts(legal):
+        for cell in _cells_in(part):
+            result.setdefault(cell, []).extend(_masks([part]))
     return result
+
+
+def _shapes(legal: Sequence[Term]) -> dict[str, list[Term]]:
+    """What else than masks limits a hardware cell by itself, by cell."""
+    result: dict[str, list[Term]] = {}
+    for part in _parts(legal):
+        cells = _cells_in(part)
+        if len(cells) == 1 and not _masks([part]):
+            result.setdefault(cells[0], []).append(part)
+    return result
+
+
+def _parts(terms: Sequence[Term]) -> Iterator[Term]:
+    for term in terms:
+        yield from term.args if term.op == "and" else (term,)
 
 
 def _cells_in(term: Term) -> list[str]:
