@@ -1,4 +1,4 @@
-"""Schemas that reports are checked against, kept outside of the project: python -m tests.schemas
+"""Schemas that reports and a workflow are checked against, kept apart: python -m tests.schemas
 
 They have licences of their own. Each comes out of a package that ships it, from the same package
 indexes as everything else; one that is already there is left alone.
@@ -52,6 +52,17 @@ JUNIT = Schema(
 )
 
 
+WORKFLOW = Schema(
+    "github-workflow.json",
+    (
+        *(sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", ":all:"),
+        "check-jsonschema==0.33.3",
+    ),
+    "builtin_schemas/vendor/github-workflows.json",
+    "72a6127a6ceefe1723e1fa7f868c3ce040de20d10a0c46df6f5618505b7a4d46",
+)
+
+
 def fetch(schema: Schema) -> None:
     """Put the schema in its place. OSError, CalledProcessError, TarError or ValueError if not."""
     with tempfile.TemporaryDirectory(prefix="msrproof-") as folder:
@@ -70,9 +81,9 @@ def fetch(schema: Schema) -> None:
 
 
 def main() -> int:
-    """0 when both are there, else 1 with a line for each that is not."""
+    """0 when all are there, else 1 with a line for each that is not."""
     failed = 0
-    for schema in (SARIF, JUNIT):
+    for schema in (SARIF, JUNIT, WORKFLOW):
         if schema.path.is_file():
             continue
         try:

@@ -226,7 +226,10 @@ def test_a_setup_that_breaks_the_invariant_is_seen() -> None:
 
 def test_kernel_cells_hold_what_the_hardware_can_that_they_go_into() -> None:
     """The signed numbers of 4 bits, which no mask says."""
-    short = lambda x: x.extract(3, 0).sext(8).eq(x)  # noqa: E731
+
+    def short(x: Term) -> Term:
+        return x.extract(3, 0).sext(8).eq(x)
+
     goes_in = violation(t.negate(short(cell("k.x"))), "put")
     system = saved(write={"k.x": IN, "ghost.x": IN})
     system.legal = [short(cell("hw.x"))]

@@ -1,0 +1,2 @@
+/* SPDX-License-Identifier: MIT */
+#define MSR_KERNEL_GS_BASE 0xc0000102
