@@ -23,7 +23,6 @@ from tests.documents import (
 from tests.processes import ROOT
 from verify.cli import cli
 
-SHELL = ("sh", "console")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _INDENTED = re.compile(r"^    (?:\.venv/bin/)?(msrproof .*(?:\\\n.*)*)$", re.M)
 
@@ -59,9 +58,10 @@ def command_lines(text: str) -> list[str]:
     """Every use of msrproof in a document's blocks for a shell."""
     found = [match[1] for match in _INDENTED.finditer(text)]
     for kind, _, content in blocks(text):
-        if kind in SHELL:
-            lines = content.replace("\\\n", " ").splitlines()
-            found += [line.removeprefix("$ ").removeprefix(".venv/bin/") for line in lines]
+        if kind == CONSOLE:
+            found += [command.text for command in commands(content)]
+        elif kind == "sh":
+            found += re.split(r"(?<!\\)\n", content)
     return [line for line in found if line.startswith("msrproof ")]
 
 

@@ -103,6 +103,8 @@ def test_all_proved_is_a_short_reply() -> None:
     assert "> " not in text and "With " not in text and "hardware behaviour" not in text
     one = squeezed(body(replace(REPORT, results=(PROVED,))))
     assert one.startswith("msrproof proves the property that was asked for of lamp")
+    one = squeezed(body(with_results(REFUTED)))
+    assert one.startswith("msrproof refutes the property that was asked for of lamp")
 
 
 def test_what_is_proved_with_nmis_is_named_once() -> None:

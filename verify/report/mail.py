@@ -77,9 +77,11 @@ def _opening(report: Report) -> str:
     given_values = ", ".join(value for _, value in words.fixed(given))
     where += f" ({given_values})" if given_values else ""
     refuted, proved = report.count(REFUTED), report.count(PROVED)
-    if proved == total:
-        all_of = f"all {total} properties" if total > 1 else "the property that was asked for"
-        text = f"msrproof proves {all_of} of {given.target} on {where}."
+    asked_for = f"the property that was asked for of {given.target} on {where}"
+    if total == 1 and (proved or refuted):
+        text = f"msrproof {'proves' if proved else 'refutes'} {asked_for}."
+    elif proved == total:
+        text = f"msrproof proves all {total} properties of {given.target} on {where}."
     elif refuted:
         text = f"msrproof refutes {refuted} of {total} properties of {given.target} on {where}."
     else:
