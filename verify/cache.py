@@ -18,8 +18,11 @@ import models
 import proofs
 import verify
 
-_KEPT = 500
-_CREATE = "CREATE TABLE IF NOT EXISTS result (key TEXT PRIMARY KEY, report TEXT)"
+REPORTS = "result"
+FATES = "fate"
+"""The kinds of answers: reports of runs, and what became of mutants."""
+
+_KEPT = {REPORTS: 500, FATES: 50_000}
 _PACKAGES = ("bitwuzla", "cvc5", "tree-sitter", "tree-sitter-c", "z3-solver")
 
 
@@ -50,7 +53,7 @@ def _open(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(path, timeout=2)
 
 
-def find(key: str) -> str | None:
+def find(key: str, kind: str = REPORTS) -> str | None:
     """What was kept under a key, if it still is."""
     try:
         path = _path()
@@ -58,7 +61,7 @@ def find(key: str) -> str | None:
             return None
         connection = _open(path)
         try:
-            row = connection.execute("SELECT report FROM result WHERE key = ?", (key,)).fetchone()
+            row = connection.execute(f"SELECT report FROM {kind} WHERE key = ?", (key,)).fetchone()
         finally:
             connection.close()
     except (sqlite3.Error, OSError, RuntimeError):
@@ -66,19 +69,21 @@ def find(key: str) -> str | None:
     return str(row[0]) if row else None
 
 
-def keep(key: str, report: str) -> None:
-    """Keep a report; the oldest go when there are many. A file that is no database is removed."""
+def keep(key: str, report: str, kind: str = REPORTS) -> None:
+    """Keep an answer; the oldest go when there are many. A file that is no database is removed."""
     try:
         path = _path()
         path.parent.mkdir(parents=True, exist_ok=True)
         connection = _open(path)
         try:
             with connection:
-                connection.execute(_CREATE)
-                connection.execute("INSERT OR REPLACE INTO result VALUES (?, ?)", (key, report))
                 connection.execute(
-                    "DELETE FROM result WHERE rowid <= (SELECT max(rowid) FROM result) - ?",
-                    (_KEPT,),
+                    f"CREATE TABLE IF NOT EXISTS {kind} (key TEXT PRIMARY KEY, report TEXT)"
+                )
+                connection.execute(f"INSERT OR REPLACE INTO {kind} VALUES (?, ?)", (key, report))
+                connection.execute(
+                    f"DELETE FROM {kind} WHERE rowid <= (SELECT max(rowid) FROM {kind}) - ?",
+                    (_KEPT[kind],),
                 )
         finally:
             connection.close()

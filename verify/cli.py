@@ -21,6 +21,7 @@ from verify.commands.crosscheck import crosscheck
 from verify.commands.explain import explain
 from verify.commands.export import export
 from verify.commands.list import list_
+from verify.commands.mutate import mutate
 from verify.commands.printing import silence
 from verify.commands.recheck import recheck
 from verify.errors import BadInput, InternalError
@@ -91,5 +92,5 @@ def cli() -> None:
     """
 
 
-for command in (check, list_, explain, recheck, export, crosscheck, completion):
+for command in (check, list_, explain, recheck, export, crosscheck, mutate, completion):
     cli.add_command(command)

@@ -28,7 +28,8 @@ Cells = dict[str, Term]
 @dataclass(frozen=True, slots=True)
 class Relation:
     """One transition between two locations: `post` gives the cells that it changes, `assumes`
-    restricts its inputs. Where a fault happens there is no state after it, whatever `post` says."""
+    restricts its inputs. Where a fault happens there is no state after it, whatever `post` says.
+    `functions`: those of the tree that it runs."""
 
     name: str
     post: Cells
@@ -36,6 +37,7 @@ class Relation:
     faults: tuple[Fault, ...] = ()
     start: str = ""
     end: str = ""
+    functions: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,7 @@ class Switch:
     not_understood: list[NotUnderstood] = field(default_factory=list)
     functions: set[str] = field(default_factory=set)
     setup_faults: tuple[Fault, ...] = ()
+    setup_functions: frozenset[str] = frozenset()
     hardware: frozenset[str] = frozenset()
 
     def relations(self) -> list[Relation]:
@@ -148,6 +151,7 @@ def build(
     after_setup = {c: v for c, v in machine.cells.items() if not c.startswith("%")}
     switch.config += machine.assumptions
     switch.setup_faults = tuple(machine.faults)
+    switch.setup_functions = frozenset(machine.functions)
     mutable = {c for c in cells if c in monitors or target.mutable(c)}
     while True:
         found = _run(switch, machine, after_setup, mutable, observers, monitors)
@@ -219,7 +223,7 @@ def _run(
         not_understood.extend(machine.not_understood_places)
         switch.functions |= machine.functions
         assumes, faults = tuple(machine.assumptions), tuple(machine.faults)
-        return Relation(name, post, assumes, faults, *leads)
+        return Relation(name, post, assumes, faults, *leads, frozenset(machine.functions))
 
     switch.points, switch.steps = {}, []
     for step in target.steps(switch.program):

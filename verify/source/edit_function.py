@@ -80,6 +80,12 @@ class Function:
         """Offsets of a statement in the file's text."""
         return self._spans[statement.first][0], self._spans[statement.last][1]
 
+    def own(self, statement: Statement) -> list[tuple[str, int, int]]:
+        """The tokens of a statement with their offsets, but for those of the statements in it."""
+        inner = {i for part in statement.inner for i in range(part.first, part.last + 1)}
+        own = (i for i in range(statement.first, statement.last + 1) if i not in inner)
+        return [(self._tokens[i][0], *self._spans[i]) for i in own]
+
     def end_before(self, statement: Statement) -> int:
         """Offset of the end of the token before a statement."""
         return self._spans[statement.first - 1][1]
