@@ -139,8 +139,8 @@ def _changes(
         yield _Change("delete", ((start, end, gone),))
         yield from _swapped(function, path)
     if statement.kind == "if":
-        yield from _guards(tokens, len(statement.inner) > 1)
-    yield from _conditions(tokens)
+        yield from _guards(function.text, tokens, len(statement.inner) > 1)
+    yield from _conditions(function.text, tokens)
     for kind, at in _uses(tokens):
         word, start, end = tokens[at]
         if (kind, word) in siblings:
@@ -175,33 +175,40 @@ def _swapped(function: Function, path: Path) -> Iterator[_Change]:
     yield _Change("swap", ((a, a_end, text[b:b_end]), (b, b_end, text[a:a_end])), moves)
 
 
-def _guards(tokens: _Tokens, has_else: bool) -> Iterator[_Change]:
+def _guards(text: str, tokens: _Tokens, has_else: bool) -> Iterator[_Change]:
     """The condition of an `if`."""
     first, last = 2, _closing(tokens, 1) - 1
     start, end = tokens[first][1], tokens[last][2]
     yield _Change("negate", ((start, start, "!("), (end, end, ")")))
-    yield _Change("always", _instead(tokens, first, last, "1"))
+    yield _Change("always", _instead(text, tokens, first, last, "1"))
     if has_else:
-        yield _Change("never", _instead(tokens, first, last, "0"))
+        yield _Change("never", _instead(text, tokens, first, last, "0"))
 
 
-def _conditions(tokens: _Tokens) -> Iterator[_Change]:
+def _conditions(text: str, tokens: _Tokens) -> Iterator[_Change]:
     """Operands of `&&` and `||`, and conditions of `?:`."""
     for at, (word, _, _) in enumerate(tokens):
         if word in ("&&", "||"):
             operator, neutral = ("always", "1") if word == "&&" else ("never", "0")
             if not _is_later(tokens, at, word):
-                yield _Change(operator, _instead(tokens, _first(tokens, at, word), at - 1, neutral))
-            yield _Change(operator, _instead(tokens, at + 1, _last(tokens, at, word), neutral))
+                yield _Change(
+                    operator, _instead(text, tokens, _first(tokens, at, word), at - 1, neutral)
+                )
+            yield _Change(
+                operator, _instead(text, tokens, at + 1, _last(tokens, at, word), neutral)
+            )
         elif word == "?":
             start, end = tokens[_first(tokens, at, word)][1], tokens[at - 1][2]
             yield _Change("negate", ((start, start, "!("), (end, end, ")")))
 
 
-def _instead(tokens: _Tokens, first: int, last: int, word: str) -> tuple[Splice, ...]:
-    """A word in the place of tokens, each of which may have a line of its own."""
-    rest = ((start, end, "") for _, start, end in tokens[first + 1 : last + 1])
-    return ((*tokens[first][1:], word), *rest)
+def _instead(text: str, tokens: _Tokens, first: int, last: int, word: str) -> tuple[Splice, ...]:
+    """A word in the place of tokens; lines, comments and directives between them stay."""
+    splices = [(*tokens[first][1:], word)]
+    for i in range(first + 1, last + 1):
+        (_, _, before), (_, start, end) = tokens[i - 1], tokens[i]
+        splices.append((start if text[before:start].strip(" ") else before, end, ""))
+    return tuple(splices)
 
 
 def _is_later(tokens: _Tokens, at: int, word: str) -> bool:

@@ -1,0 +1,393 @@
+"""verify.mutate: what mutants are made, what becomes of them, and what is remembered of it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from hypothesis import given, settings
+
+import models.reference
+from tests.report_sample import PROVED, REFUTED, with_results
+from tests.test_source_edit import ALARM, TextTree, functions, is_c, plain, words_of
+from verify import check, cli
+from verify.errors import BadInput
+from verify.mutate import campaign, fate
+from verify.mutate.fate import EQUIVALENT, KILLED, SURVIVED, UNDECIDED, Base, Fate
+from verify.mutate.operators import CALL, MEMBER, NAME, Mutant, mutants
+from verify.mutate.siblings import Subject, siblings
+from verify.request import Request
+from verify.source.edit_function import Function
+from verify.source.program import CProgram
+
+REFERENCE = Path(models.reference.__file__).parent
+METRICS = str(REFERENCE / "patches" / "perf-metrics.patch")
+
+# Operators ----------------------------------------------------------------------------------------
+
+
+def made(text: str, name: str, **instead: str) -> dict[str, tuple[str, str]]:
+    """The mutants of a function: changed lines before and after, by id without file and function.
+    `instead`: constants that stand for others."""
+    found = mutants(
+        Function(text, name, "f.c"), "f.c", name, {(NAME, k): v for k, v in instead.items()}
+    )
+    tree = TextTree(f=text)
+    return {m.id.removeprefix(f"f.c:{name}:"): m.difference(tree) for m in found}
+
+
+GUARDED = """int f(int a)
+{
+	int b = a ? ONE : 2;
+
+	if (a &&
+		b)
+		g(a);
+	else
+		g(b);
+	switch (a) {
+	case 1:
+		g(1);
+		break;
+	}
+	if (a || b || c(a, b))
+		return 1;
+	return a == 1 && b;
+}
+"""
+
+
+def test_each_statement_is_mutated() -> None:
+    found = made(GUARDED, "f", ONE="TWO")
+    assert found == {
+        "1:negate": ("int b = a ? ONE : 2;", "int b = !(a) ? ONE : 2;"),
+        "1:replace": ("int b = a ? ONE : 2;", "int b = a ? TWO : 2;"),
+        "2:delete": ("if (a && b) g(a); else g(b);", ";"),
+        "2:swap": (
+            "if (a && b) g(a); else g(b); switch (a) { case 1: g(1); break; }",
+            "switch (a) { case 1: g(1); break; } if (a && b) g(a); else g(b);",
+        ),
+        "2:negate": ("if (a && b)", "if (!(a && b))"),
+        "2:always": ("if (a && b)", "if (1 )"),
+        "2:never": ("if (a && b)", "if (0 )"),
+        "2:always#2": ("if (a &&", "if (1 &&"),
+        "2:always#3": ("b)", "1)"),
+        "3:delete": ("g(a);", ";"),
+        "4:delete": ("g(b);", ";"),
+        "5:delete": ("switch (a) { case 1: g(1); break; }", ";"),
+        "5:swap": (
+            "switch (a) { case 1: g(1); break; } if (a || b || c(a, b)) return 1;",
+            "if (a || b || c(a, b)) return 1; switch (a) { case 1: g(1); break; }",
+        ),
+        "8:delete": ("g(1);", ";"),
+        "9:delete": ("break;", ";"),
+        "10:delete": ("if (a || b || c(a, b)) return 1;", ";"),
+        "10:negate": ("if (a || b || c(a, b))", "if (!(a || b || c(a, b)))"),
+        "10:always": ("if (a || b || c(a, b))", "if (1)"),
+        "10:never": ("if (a || b || c(a, b))", "if (0 || b || c(a, b))"),
+        "10:never#2": ("if (a || b || c(a, b))", "if (a || 0 || c(a, b))"),
+        "10:never#3": ("if (a || b || c(a, b))", "if (a || b || 0)"),
+        "11:delete": ("return 1;", ";"),
+        "12:always": ("return a == 1 && b;", "return 1 && b;"),
+        "12:always#2": ("return a == 1 && b;", "return a == 1 && 1;"),
+    }
+
+
+def test_a_member_a_call_and_a_name_are_different_uses() -> None:
+    text = "void f(void)\n{\n\tx(x, s->x);\n}\n"
+    function = Function(text, "f", "f.c")
+    for use, line in ((CALL, "y(x, s->x);"), (NAME, "x(y, s->x);"), (MEMBER, "x(x, s->y);")):
+        found = list(mutants(function, "f.c", "f", {(use, "x"): "y"}))
+        assert [m.difference(TextTree(f=text)) for m in found if m.operator == "replace"] == [
+            ("x(x, s->x);", line)
+        ]
+
+
+def test_a_mutant_leaves_the_tree_and_its_lines_alone() -> None:
+    tree = TextTree(alarm=ALARM)
+    for mutant in mutants(Function(ALARM, "arm", "alarm.c"), "alarm.c", "arm", {}):
+        overlay = mutant.apply(tree)
+        text = overlay.read("alarm.c") or ""
+        assert tree.read("alarm.c") == ALARM != text
+        assert text.count("\n") == ALARM.count("\n")
+        start, end = ALARM.index("{\n\tstruct siren"), ALARM.index("static void disarm")
+        assert text.startswith(ALARM[:start]) and text.endswith(ALARM[end:])
+
+
+def test_names_of_swapped_statements_go_back() -> None:
+    text = "void f(void)\n{\n\tif (a)\n\t\tg(1);\n\n\th(2);\n}\n"
+    (swap,) = (m for m in mutants(Function(text, "f", "f.c"), "f.c", "f", {}) if m.moves)
+    assert swap.text(text) == "void f(void)\n{\n\th(2);\n\n\tif (a)\n\t\tg(1);\n}\n"
+    # Of the mutant's lines 3, 5 and 6.
+    assert swap.before("load/f:0/h:3/x") == "load/f:0/h:6/x"
+    assert swap.before("load/f:0/g:6/x~1") == "load/f:0/g:4/x~1"
+    assert swap.before("load/a:9/f:3/@5#2/g:6~1/x") == "load/a:9/f:3/@3#2/g:4~1/x"
+    # Lines of other functions, and of none.
+    assert swap.before("load/h:3/x") == "load/h:3/x"
+    assert swap.before("load/f:0/h:3/k:3/x") == "load/f:0/h:6/k:3/x"
+    assert swap.before("init/f:3") == "init/f:3"
+    assert swap.before("load/f:0/undef/g") == "load/f:0/undef/g"
+
+
+@given(functions())
+@settings(max_examples=150, deadline=None)
+def test_mutants_are_c_each_another_one(text: str) -> None:
+    function = Function(text, "f", "f.c")
+    found = list(mutants(function, "f.c", "f", {}))
+    texts = [mutant.text(text) for mutant in found]
+    assert len({text, *texts}) == len(texts) + 1
+    assert len({mutant.id for mutant in found}) == len(found)
+    count = text.count("\n")
+    for mutant, after in zip(found, texts, strict=True):
+        assert is_c(plain(words_of(after))), mutant
+        assert after.count("\n") == count
+        if mutant.operator == "swap":
+            assert sorted(words_of(after)) == sorted(words_of(text))
+            lines = [f"p/f:0/g:{n}/x" for n in range(1, count + 1)]
+            moved = {n for first, last, _ in mutant.moves for n in range(first, last + 1)}
+            kept = [line for n, line in enumerate(lines, 1) if n in moved]
+            assert len({mutant.before(line) for line in kept}) == len(kept)
+
+
+# Siblings -----------------------------------------------------------------------------------------
+
+
+def subjects_of(request: Request, *names: str) -> tuple[CProgram, list[Subject]]:
+    tree, _, _, program = check.load(request)
+    found = []
+    for name in names:
+        item = program.function_text(name)
+        assert item is not None
+        text = tree.read(item.file) or ""
+        found.append(Subject(name, item.file, Function(text, name, item.file)))
+    return program, found
+
+
+def test_a_name_gives_way_to_one_of_its_kind() -> None:
+    program, subjects = subjects_of(Request(), "kvm_pmu_load_guest_pmcs", "kvm_mediated_pmu_load")
+    found = siblings(program, subjects)["kvm_pmu_load_guest_pmcs"]
+    assert found == {
+        # Arrays of the same records, numbers of counters, members of a counter.
+        (MEMBER, "gp_counters"): "fixed_counters",
+        (MEMBER, "fixed_counters"): "gp_counters",
+        (MEMBER, "nr_arch_gp_counters"): "nr_arch_fixed_counters",
+        (MEMBER, "nr_arch_fixed_counters"): "nr_arch_gp_counters",
+        (MEMBER, "counter"): "eventsel_hw",
+        (MEMBER, "eventsel_hw"): "counter",
+        # Functions from an index to a register.
+        (CALL, "fixed_counter_msr"): "gp_counter_msr",
+        (CALL, "gp_counter_msr"): "gp_eventsel_msr",
+        (CALL, "gp_eventsel_msr"): "fixed_counter_msr",
+    }
+
+
+def test_a_register_gives_way_to_another_one() -> None:
+    program, subjects = subjects_of(Request(), "intel_mediated_pmu_put")
+    found = siblings(program, subjects)["intel_mediated_pmu_put"]
+    names = [name for kind, name in found if kind == NAME]
+    assert len(names) == 3
+    for name in names:
+        other = found[NAME, name]
+        assert program.constant(name) != program.constant(other) is not None
+
+
+# Campaigns ----------------------------------------------------------------------------------------
+
+
+class Oracle:
+    """Stands for what is known of a tree; the fate of a mutant depends on its operator."""
+
+    dies = False
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def fate(self, mutant: Mutant) -> Fate:
+        if mutant.operator == "swap" and self.dies:
+            os._exit(1)
+        if mutant.operator == "negate":
+            raise ValueError("no")
+        return Fate({"delete": KILLED, "always": SURVIVED}.get(mutant.operator, EQUIVALENT), "p")
+
+
+@pytest.fixture
+def oracle(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(campaign, "Base", Oracle)
+    monkeypatch.setattr(check, "check_tree", lambda *_: with_results(PROVED, REFUTED))
+
+
+def fates(found: campaign.Campaign) -> dict[str, str]:
+    return {o.mutant.id: o.fate.kind for o in found.outcomes}
+
+
+FUNCTION = "kvm_pmu_put_guest_pmcs"
+
+
+@pytest.mark.usefixtures("oracle")
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_processes_that_die_leave_a_mutant_undecided(
+    jobs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Oracle, "dies", True)
+    found = campaign.run(Request(jobs=jobs, cache=False), [FUNCTION], None, lambda *_: None)
+    kinds = {"delete": KILLED, "always": SURVIVED, "replace": EQUIVALENT}
+    operators = {o.mutant.operator for o in found.outcomes}
+    assert operators == {"delete", "always", "swap", "negate", "replace"}
+    for outcome in found.outcomes:
+        assert outcome.fate.kind == kinds.get(outcome.mutant.operator, UNDECIDED)
+        if outcome.mutant.operator == "negate":
+            assert outcome.fate.reason == "internal error: ValueError: no"
+
+
+@pytest.mark.usefixtures("oracle")
+def test_what_is_known_is_not_done_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[int, int]] = []
+
+    def done(count: int, total: int) -> None:
+        seen.append((count, total))
+        if count == 10:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        campaign.run(Request(), [FUNCTION], None, done)
+    total = seen[0][1]
+    known = seen[-1][0]
+    seen.clear()
+    found = campaign.run(Request(), [FUNCTION], None, lambda c, n: seen.append((c, n)))
+    undecided = found.count(UNDECIDED)
+    assert 0 < seen[0][0] <= known and seen[-1] == (total, total)
+    seen.clear()
+    again = campaign.run(Request(), [FUNCTION], None, lambda c, n: seen.append((c, n)))
+    assert seen[0] == (total - undecided, total) and fates(again) == fates(found)
+    # Another limit on time may give other answers.
+    seen.clear()
+    campaign.run(Request(timeout=1), [FUNCTION], None, lambda c, n: seen.append((c, n)))
+    assert seen[0] == (0, total)
+
+
+@pytest.mark.usefixtures("oracle")
+def test_a_limit_spreads_the_mutants() -> None:
+    every = campaign.run(Request(), [FUNCTION], None, lambda *_: None)
+    some = campaign.run(Request(), [FUNCTION], 4, lambda *_: None)
+    ids = list(fates(every))
+    assert list(fates(some)) == [ids[i * len(ids) // 4] for i in range(4)]
+    assert (some.made, every.made) == (len(ids), len(ids))
+
+
+@pytest.mark.usefixtures("oracle")
+def test_without_patterns_the_switch_is_mutated() -> None:
+    found = campaign.run(Request(cache=False), [], None, lambda *_: None)
+    names = {outcome.mutant.function for outcome in found.outcomes}
+    assert {"kvm_mediated_pmu_load", "kvm_mediated_pmu_put", FUNCTION} <= names
+    assert "kvm_pmu_refresh" not in names
+    (first,) = campaign.run(Request(), ["kvm_pmu_refresh"], 1, lambda *_: None).outcomes
+    assert first.mutant.function == "kvm_pmu_refresh"
+
+
+@pytest.mark.usefixtures("oracle")
+def test_the_report(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["mutate", "--function", FUNCTION, "--jobs", "1"]) == 1
+    out = capsys.readouterr().out
+    assert "1 of 2 properties are proved of it: these can kill" in out
+    assert f"{FUNCTION}:10:always, line" in out
+    assert "    - if (value)\n    + if (1)\n" in out
+    assert "killed by p\n" in out
+    assert cli.main(["mutate", "--function", FUNCTION, "--jobs", "1", "--format", "json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert found["schema"] == "msrproof-mutants/1"
+    counts = {kind: found["summary"][kind] for kind in (KILLED, EQUIVALENT, SURVIVED, UNDECIDED)}
+    assert sum(counts.values()) == found["summary"]["made"] == len(found["mutants"])
+    assert len({mutant["id"] for mutant in found["mutants"]}) == len(found["mutants"])
+
+
+@pytest.mark.usefixtures("oracle")
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--function", "no_such*"], "--function no_such*: matches no function"),
+        (["--limit", "0"], "--limit 0: give 1 or more"),
+        (["--kernel", "/nonexistent"], "no such folder"),
+    ],
+)
+def test_bad_input_is_said_in_one_line(
+    words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["mutate", *words]) == cli.BAD_INPUT
+    out, err = capsys.readouterr()
+    assert out == "" and message in err and err.count("\n") == 1
+
+
+def test_nothing_is_killed_on_a_tree_of_which_nothing_is_proved() -> None:
+    tree, _, target, program = check.load(Request())
+    with pytest.raises(BadInput, match="nothing is proved of it"):
+        Base(tree, target, program, with_results(REFUTED), Request())
+
+
+# Fates --------------------------------------------------------------------------------------------
+
+
+def test_only_what_was_proved_kills(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What finds a broken property is asked of no other; nor is it a kill that nobody proved."""
+    asked: list[Sequence[Any]] = []
+    context = SimpleNamespace(asker=SimpleNamespace(), switch=None)
+    works = [(cast(Any, None), [SimpleNamespace(name=n) for n in ("a", "b", "c")])]
+    monkeypatch.setattr(fate, "_by_switch", lambda found: works)
+    monkeypatch.setattr(fate, "Context", lambda *_: context)
+    monkeypatch.setattr(fate, "_is_sound", lambda context: True)
+    monkeypatch.setattr(fate, "difference", lambda *_: SimpleNamespace(text="x after put"))
+    monkeypatch.setattr(fate, "hunt", lambda s, found, timeout: asked.append(found))
+    monkeypatch.setattr(check, "every_property", lambda *_: [])
+    monkeypatch.setattr(check, "check_tree", lambda *_: with_results(PROVED))
+    request = Request(patches=(METRICS,))
+    tree, _, target, program = check.load(request)
+    verdicts = {"a": "proved", "b": "unknown", "c": "proved"}
+    results = [SimpleNamespace(property=n, verdict=v) for n, v in verdicts.items()]
+    base = Base(tree, target, program, cast(Any, SimpleNamespace(results=results)), request)
+    (mutant, *_) = mutants_of(FUNCTION)
+    assert base.fate(mutant).kind == SURVIVED
+    assert [prop.name for prop in asked[0]] == ["a", "c"]
+
+
+def mutants_of(*names: str) -> list[Mutant]:
+    program, subjects = subjects_of(Request(patches=(METRICS,)), *names)
+    found = siblings(program, subjects)
+    return [m for s in subjects for m in mutants(s.function, s.file, s.name, found[s.name])]
+
+
+@pytest.fixture(scope="module")
+def metrics() -> Base:
+    """What is known of the reference tree with the right patch."""
+    request = Request(patches=(METRICS,), jobs=2)
+    tree, patches, target, program = check.load(request)
+    report = check.check_tree(tree, patches, request)
+    return Base(tree, target, program, report, request)
+
+
+KNOWN: dict[str, tuple[str, Callable[[str], bool]]] = {
+    # A counter that is not scrubbed.
+    "kvm_pmu_put_guest_pmcs:11:delete": (KILLED, lambda by: by.startswith("leak.")),
+    # A counter that is not saved.
+    "kvm_pmu_put_guest_pmcs:9:delete": (KILLED, lambda by: by == "restore.PMC"),
+    # A selector is cleared after its counter is read: one has nothing to do with the other.
+    "kvm_pmu_put_guest_pmcs:6:swap": (EQUIVALENT, lambda by: not by),
+    # What is written is what is there already.
+    "kvm_pmu_load_guest_pmcs:8:always": (EQUIVALENT, lambda by: not by),
+    # Between the two an NMI takes the guest's overflow for the host's.
+    "perf_load_guest_lvtpc:4:swap": (KILLED, lambda by: by.startswith("nmi.")),
+}
+
+
+@pytest.mark.verdicts
+@pytest.mark.parametrize("name", KNOWN)
+def test_fates_that_are_known(metrics: Base, name: str) -> None:
+    function = name.partition(":")[0]
+    (mutant,) = (m for m in mutants_of(function) if m.id.endswith(f":{name}"))
+    kind, by = KNOWN[name]
+    found = metrics.fate(mutant)
+    assert found.kind == kind and by(found.by), found
