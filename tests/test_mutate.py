@@ -332,6 +332,16 @@ def test_nothing_is_killed_on_a_tree_of_which_nothing_is_proved() -> None:
 # Fates --------------------------------------------------------------------------------------------
 
 
+class Convinced:
+    """Proves everything."""
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def judge(self, properties: Sequence[Any]) -> list[Any]:
+        return [SimpleNamespace(prop=p, verdict="proved", scenario=None) for p in properties]
+
+
 def test_only_what_was_proved_kills(monkeypatch: pytest.MonkeyPatch) -> None:
     """What finds a broken property is asked of no other; nor is it a kill that nobody proved."""
     asked: list[Sequence[Any]] = []
@@ -343,7 +353,7 @@ def test_only_what_was_proved_kills(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fate, "difference", lambda *_: SimpleNamespace(text="x after put"))
     monkeypatch.setattr(fate, "hunt", lambda s, found, timeout: asked.append(found))
     monkeypatch.setattr(check, "every_property", lambda *_: [])
-    monkeypatch.setattr(check, "check_tree", lambda *_: with_results(PROVED))
+    monkeypatch.setattr(fate, "Judge", Convinced)
     request = Request(patches=(METRICS,))
     tree, _, target, program = check.load(request)
     verdicts = {"a": "proved", "b": "unknown", "c": "proved"}

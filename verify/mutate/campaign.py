@@ -7,13 +7,13 @@ import json
 import multiprocessing
 import signal
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence, Set
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from multiprocessing.connection import Connection, wait
 
-from verify import cache, check
+from verify import cache, check, replaced
 from verify.encode.switch import Switch
 from verify.errors import BadInput
 from verify.mutate.fate import UNDECIDED, Base, Fate
@@ -69,7 +69,8 @@ def run(request: Request, functions: Sequence[str], limit: int | None, done: Don
         for hunk in patch.failed:
             raise BadInput(f"{hunk.file}:{hunk.line}: this hunk does not apply: {hunk.reason}")
     switches = list({id(s): s for s, _ in check.every_property(request, program)}.values())
-    subjects, left_out = _subjects(tree, program, _names(switches, functions))
+    modelled = replaced.names(target, program)
+    subjects, left_out = _subjects(tree, program, _names(switches, functions), modelled)
     found = siblings(program, subjects)
     made = [
         mutant
@@ -119,7 +120,7 @@ def _fits(name: str, pattern: str) -> bool:
 
 
 def _subjects(
-    tree: Tree, program: CProgram, names: Sequence[str]
+    tree: Tree, program: CProgram, names: Sequence[str], modelled: Set[str]
 ) -> tuple[list[Subject], dict[str, str]]:
     """The functions, file by file, and why others are left out."""
     found: list[Subject] = []
@@ -129,6 +130,9 @@ def _subjects(
         text = tree.read(item.file) if item is not None else None
         if item is None or text is None:
             left_out[name] = "it is not the tree's own"
+            continue
+        if name in modelled:
+            left_out[name] = "the model stands for it"
             continue
         try:
             function = Function(text, name.partition("@")[0], item.file)

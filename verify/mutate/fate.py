@@ -9,19 +9,23 @@ from dataclasses import dataclass, replace
 from verify import check
 from verify.encode.switch import Switch
 from verify.errors import BadInput
-from verify.mutate.hunt import hunt
+from verify.mutate.hunt import hunt, replays
 from verify.mutate.operators import Mutant
 from verify.prove import sanity
 from verify.prove.ask import Solve
 from verify.prove.context import Context
+from verify.prove.judge import Judge
 from verify.prove.process import solve_all
 from verify.prove.property import Property
 from verify.prove.same import difference
 from verify.request import Request
-from verify.result import PROVED, REFUTED, Report
+from verify.result import PROVED, Report
 from verify.source.program import CProgram
 from verify.source.tree import Tree
 from verify.target import Target
+
+Work = tuple[Switch, list[Property]]
+"""A switch and all that is asked of it."""
 
 KILLED, EQUIVALENT, SURVIVED, UNDECIDED = "killed", "equivalent", "survived", "undecided"
 
@@ -53,18 +57,19 @@ class Base:
             )
         self._request = replace(request, patches=(), cache=False, jobs=1)
         self.works = _by_switch(check.every_property(self._request, program))
+        self._solve = _solver(self._request)
         solve = _solver(request)
         self._contexts = [Context(switch, solve) for switch, _ in self.works]
         self._sound = all(_is_sound(context) for context in self._contexts)
         self._lately: dict[str, None] = {}
         for context in self._contexts:
-            context.asker.solve = _solver(self._request)
+            context.asker.solve = self._solve
 
     def fate(self, mutant: Mutant) -> Fate:
         """Of one mutant. It is not compiled: what C would refuse is not understood, or an input."""
         began = time.monotonic()
         try:
-            fate = self._fate(mutant.apply(self.tree), mutant)
+            fate = self._fate(mutant)
         except BadInput as error:
             fate = Fate(UNDECIDED, reason=str(error))
         if fate.kind == KILLED:
@@ -72,8 +77,8 @@ class Base:
             self._lately = {fate.by: None, **self._lately}
         return replace(fate, seconds=time.monotonic() - began)
 
-    def _fate(self, tree: Tree, mutant: Mutant) -> Fate:
-        program = check.program_of(tree, self.target, self._request.defines)
+    def _fate(self, mutant: Mutant) -> Fate:
+        program = check.program_of(mutant.apply(self.tree), self.target, self._request.defines)
         works = _by_switch(check.every_property(self._request, program))
         for (switch, properties), context in zip(works, self._contexts, strict=True):
             found = difference(context, switch, mutant.before)
@@ -81,7 +86,7 @@ class Base:
                 continue
             if broken := hunt(switch, self._killers(properties), self._request.timeout):
                 return Fate(KILLED, broken.property, broken.text)
-            return self._checked(tree, found.text if found else "a model that is not closed")
+            return self._judged(works, found.text if found else "a model that is not closed")
         return Fate(EQUIVALENT)
 
     def _killers(self, properties: Sequence[Property]) -> list[Property]:
@@ -90,22 +95,39 @@ class Base:
         found = [prop for prop in properties if prop.name in self.killers]
         return sorted(found, key=lambda prop: names.index(prop.name))
 
-    def _checked(self, tree: Tree, told: str) -> Fate:
-        """By proper proofs."""
-        request = replace(self._request, properties=tuple(self.killers))
-        results = check.check_tree(tree, (), request).results
-        for result in results:
-            if result.verdict == REFUTED:
-                text = result.trace.violation.text if result.trace else result.reason
-                return Fate(KILLED, result.property, text)
-        for result in results:
-            if result.verdict != PROVED:
-                return Fate(UNDECIDED, reason=f"{result.property}: {result.reason}")
-        return Fate(SURVIVED, reason=f"it may change {told}")
+    def _judged(self, works: Sequence[Work], told: str) -> Fate:
+        """By proper proofs, with the invariant of the tree if that is enough."""
+        fate = Fate(UNDECIDED)
+        for contexts in (self._contexts, [None] * len(works)):
+            fate = self._proved(works, contexts, told)
+            if fate.kind != UNDECIDED:
+                break
+        return fate
+
+    def _proved(self, works: Sequence[Work], contexts: Sequence[Context | None], told: str) -> Fate:
+        proved: set[str] = set()
+        reason = ""
+        for (switch, properties), like in reversed(list(zip(works, contexts, strict=True))):
+            # What holds whenever interrupts hit holds when none does.
+            left = [p for p in self._killers(properties) if check.NMI + p.name not in proved]
+            judgements = Judge(switch, self._solve, like).judge(left) if left else []
+            for judgement in judgements:
+                name, scenario = judgement.prop.name, judgement.scenario
+                if judgement.verdict == PROVED:
+                    proved |= {name, name.removeprefix(check.NMI)}
+                elif scenario is None:
+                    reason = reason or f"{name}: {judgement.reason}"
+                elif replays(switch, scenario, judgement.model):
+                    return Fate(KILLED, name, scenario.violation.text)
+                else:
+                    reason = reason or f"{name}: no counterexample that the interpreter repeats"
+        if proved >= set(self.killers):
+            return Fate(SURVIVED, reason=f"it may change {told}")
+        return Fate(UNDECIDED, reason=reason or "another tree has other properties")
 
 
-def _by_switch(found: Sequence[tuple[Switch, Property]]) -> list[tuple[Switch, list[Property]]]:
-    works: dict[int, tuple[Switch, list[Property]]] = {}
+def _by_switch(found: Sequence[tuple[Switch, Property]]) -> list[Work]:
+    works: dict[int, Work] = {}
     for switch, prop in found:
         works.setdefault(id(switch), (switch, []))[1].append(prop)
     return list(works.values())

@@ -51,7 +51,7 @@ def hunt(switch: Switch, properties: Sequence[Property], timeout: float) -> Foun
                 if answer.status == SAT:
                     name, scenarios = ways[goal.name]
                     scenario = _shown(scenarios, answer.model)
-                    if _replays(switch, scenario, answer.model):
+                    if replays(switch, scenario, answer.model):
                         return Found(name, scenario.violation.text)
     return None
 
@@ -76,7 +76,8 @@ def _shown(scenarios: Sequence[reach.Scenario], model: dict[str, int]) -> reach.
     return next(s for s, bad in zip(scenarios, bads, strict=True) if bad)
 
 
-def _replays(switch: Switch, scenario: reach.Scenario, model: dict[str, int]) -> bool:
+def replays(switch: Switch, scenario: reach.Scenario, model: dict[str, int]) -> bool:
+    """The interpreter comes to the same end."""
     target, program = switch.target, switch.program
     watch, cells = catalogue.observers(target, program), catalogue.monitors(target, program)
     return replay(target, program, scenario, model, watch, cells).reproduced is True

@@ -11,7 +11,7 @@ from verify.errors import InternalError
 from verify.prove import simulate
 from verify.prove.agreement import Agreement, both_runs
 from verify.prove.ask import Asker, Question, Solve
-from verify.prove.invariant import infer
+from verify.prove.invariant import Invariant, candidates, guessed, infer
 from verify.prove.property import READ, Pairing, Property, Violation
 
 
@@ -20,11 +20,16 @@ class Context:
 
     `background`: what is assumed of configuration and hardware, `also` of the configuration.
     `invariant`: what was inferred, by location. `wider`: a context of the same switch that assumes
-    less.
+    less. `like`: one of a switch that is much the same: what it holds is all that is tried.
     """
 
     def __init__(
-        self, switch: Switch, solve: Solve, *also: Term, wider: Context | None = None
+        self,
+        switch: Switch,
+        solve: Solve,
+        *also: Term,
+        wider: Context | None = None,
+        like: Context | None = None,
     ) -> None:
         names = [relation.name for relation in switch.relations()]
         if repeated := {name for name in names if names.count(name) > 1}:
@@ -32,9 +37,13 @@ class Context:
         self.switch = switch
         self.solve = solve
         self.background = [*switch.config, *switch.pinned, *also, *switch.legal]
-        self.asker: Asker = wider.asker if wider is not None else Asker(solve)
+        known = wider or like
+        self.asker: Asker = known.asker if known is not None else Asker(solve)
         self._reached = simulate.states(switch, self.background, solve)
-        self.invariant = infer(switch, self.background, self._reached, self.asker)
+        guesses = guessed(switch, like.invariant) if like is not None else candidates(switch)
+        self.invariant: Invariant = infer(
+            switch, self.background, self._reached, self.asker, guesses
+        )
         self._under: dict[Term, Context] = {}
         self._agreements: dict[Pairing, Agreement] = {}
         self._contexts: dict[tuple[Pairing | None, str], tuple[Term, ...]] = {}

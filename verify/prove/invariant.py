@@ -223,6 +223,16 @@ def candidates(switch: Switch) -> list[Candidate]:
     return list(templates.found)
 
 
+def guessed(switch: Switch, invariant: Invariant) -> list[Candidate]:
+    """What is invariant of another switch, as far as this one has the cells."""
+    return [
+        (Fact(location, term),)
+        for location in switch.locations()
+        for term in invariant.get(location, ())
+        if set(_cells_in(term)) <= set(switch.initial)
+    ]
+
+
 def _limits(legal: Sequence[Term]) -> dict[str, list[Term]]:
     """The masks that limit hardware cells, by cell."""
     result: dict[str, list[Term]] = {}
@@ -279,14 +289,15 @@ def infer(
     background: Sequence[Term],
     reached: Mapping[str, Sequence[simulate.State]],
     asker: Asker,
+    guesses: Sequence[Candidate],
 ) -> Invariant:
-    """Candidates, each in its strongest form, that setup establishes and every relation keeps.
+    """The guesses, each in its strongest form, that setup establishes and every relation keeps.
 
     `background`: what holds of configuration and hardware anyway. `reached`: some states of each
-    location, for which no candidate may be false. A candidate of which a solver does not answer is
+    location, for which no guess may be false. A guess of which a solver does not answer is
     dropped: the result is inductive in any case.
     """
-    open_ = _weakened(candidates(switch), reached)
+    open_ = _weakened(guesses, reached)
     ways = _Ways(switch)
     while True:
         kept = list(dict.fromkeys(chain[0] for chain in open_))

@@ -63,11 +63,12 @@ class _Case:
 
 
 class Judge:
-    """Judges properties of one switch; `solve` answers goals in processes of their own."""
+    """Judges properties of one switch; `solve` answers goals in processes of their own. `like`: the
+    context of a switch that is much the same (see Context)."""
 
-    def __init__(self, switch: Switch, solve: Solve) -> None:
+    def __init__(self, switch: Switch, solve: Solve, like: Context | None = None) -> None:
         self.switch = switch
-        self.context = Context(switch, solve)
+        self.context = Context(switch, solve, like=like)
 
     def judge(self, properties: Sequence[Property]) -> list[Judgement]:
         """A verdict for each property."""
