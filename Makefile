@@ -1,7 +1,7 @@
 # Needs python3.11 (or a later python3), make and a package index.
 
 .DEFAULT_GOAL := verify
-.PHONY: setup verify test test-all cases crosscheck kernels schemas browser man lint bench clean
+.PHONY: setup verify test test-all cases crosscheck mutate kernels schemas browser man lint bench clean
 
 BIN := .venv/bin
 STAMP := .venv/.stamp
@@ -34,6 +34,11 @@ cases: kernels
 
 crosscheck: kernels
 	@$(BIN)/python -m tests.crosscheck_full
+
+# What was found out is kept: it may be stopped and goes on.
+mutate: setup
+	$(BIN)/msrproof mutate $(if $(MUTATE_KERNEL),--kernel $(MUTATE_KERNEL),\
+		--patch models/reference/patches/perf-metrics.patch)
 
 kernels: setup
 	@$(BIN)/python -m tests.kernels.fetch || \
