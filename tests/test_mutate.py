@@ -349,9 +349,10 @@ def test_only_what_was_proved_kills(monkeypatch: pytest.MonkeyPatch) -> None:
     works = [(cast(Any, None), [SimpleNamespace(name=n) for n in ("a", "b", "c")])]
     monkeypatch.setattr(fate, "_by_switch", lambda found: works)
     monkeypatch.setattr(fate, "Context", lambda *_: context)
+    monkeypatch.setattr(fate, "bads", lambda properties: {})
     monkeypatch.setattr(fate, "_is_sound", lambda context: True)
     monkeypatch.setattr(fate, "difference", lambda *_: SimpleNamespace(text="x after put"))
-    monkeypatch.setattr(fate, "hunt", lambda s, found, timeout: asked.append(found))
+    monkeypatch.setattr(fate, "hunt", lambda s, found, *_: asked.append(found))
     monkeypatch.setattr(check, "every_property", lambda *_: [])
     monkeypatch.setattr(fate, "Judge", Convinced)
     request = Request(patches=(METRICS,))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from verify import check
 from verify.encode.switch import Switch
 from verify.errors import BadInput
-from verify.mutate.hunt import hunt, replays
+from verify.mutate.hunt import bads, hunt, replays
 from verify.mutate.operators import Mutant
 from verify.prove import sanity
 from verify.prove.ask import Solve
@@ -60,6 +60,7 @@ class Base:
         self._solve = _solver(self._request)
         solve = _solver(request)
         self._contexts = [Context(switch, solve) for switch, _ in self.works]
+        self._usual = [bads(properties) for _, properties in self.works]
         self._sound = all(_is_sound(context) for context in self._contexts)
         self._lately: dict[str, None] = {}
         for context in self._contexts:
@@ -80,11 +81,13 @@ class Base:
     def _fate(self, mutant: Mutant) -> Fate:
         program = check.program_of(mutant.apply(self.tree), self.target, self._request.defines)
         works = _by_switch(check.every_property(self._request, program))
-        for (switch, properties), context in zip(works, self._contexts, strict=True):
+        timeout = self._request.timeout
+        known = zip(self._contexts, self._usual, strict=True)
+        for (switch, properties), (context, usual) in zip(works, known, strict=True):
             found = difference(context, switch, mutant.before)
             if found is None and self._sound:
                 continue
-            if broken := hunt(switch, self._killers(properties), self._request.timeout):
+            if broken := hunt(switch, self._killers(properties), usual, timeout):
                 return Fate(KILLED, broken.property, broken.text)
             return self._judged(works, found.text if found else "a model that is not closed")
         return Fate(EQUIVALENT)
