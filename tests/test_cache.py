@@ -223,7 +223,7 @@ def test_two_processes_at_once() -> None:
 
 
 def test_the_oldest_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "_KEPT", 3)
+    monkeypatch.setitem(cache._KEPT, cache.REPORTS, 3)
     for number in range(5):
         cache.keep(str(number), "x")
     assert [n for n in range(5) if cache.find(str(n))] == [2, 3, 4]

@@ -10,13 +10,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.test_prove_engines import IN, ZERO, Random, cell, inputs, saved, solve, switch, systems
+from tests.test_prove_engines import (
+    IN,
+    ZERO,
+    Random,
+    cell,
+    inputs,
+    never,
+    saved,
+    solve,
+    switch,
+    systems,
+    violation,
+)
 from verify.encode import term as t
 from verify.encode.execute import Fault, NotUnderstood
 from verify.encode.switch import Point, Relation, Switch
 from verify.encode.term import Term
 from verify.prove.context import Context
 from verify.prove.goal import UNKNOWN, Answer, Goal
+from verify.prove.judge import Judge
 from verify.prove.same import difference
 from verify.target import Item, Observation
 
@@ -231,3 +244,19 @@ def test_the_search_finds_differences() -> None:
     assert not differs(example, after(y & 2))  # which is 0 in all states that are reached
     assert differs(example, after(y ^ 1))
     assert difference(Context(system, solve), after(y ^ 1)) is not None
+
+
+@settings(max_examples=40, deadline=None)
+@given(alike())
+def test_what_is_known_of_a_like_switch_proves_nothing_false(
+    example: tuple[Random, Switch],
+) -> None:
+    one, other = example
+    prop = never(violation(one.bad, one.phase))
+    judge = Judge(other, solve, Context(one.system, solve))
+    (result,) = judge.judge([prop])
+    reachable = Random(other, one.bad, one.phase)
+    for location, env in reachable.states():
+        assert all(t.evaluate(judge.context.invariant[location], env))
+    if result.verdict != "unknown":
+        assert (result.verdict == "refuted") == reachable.bad_is_reachable()
