@@ -49,7 +49,6 @@ class Base:
     ) -> None:
         self.tree = tree
         self.target = target
-        self.report = report
         self.killers = [r.property for r in report.results if r.verdict == PROVED]
         if not self.killers:
             raise BadInput(
