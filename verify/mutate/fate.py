@@ -19,7 +19,7 @@ from verify.prove.process import solve_all
 from verify.prove.property import Property
 from verify.prove.same import difference
 from verify.request import Request
-from verify.result import PROVED, Report
+from verify.result import NMI, PROVED, Report
 from verify.source.program import CProgram
 from verify.source.tree import Tree
 from verify.target import Target
@@ -111,12 +111,12 @@ class Base:
         reason = ""
         for (switch, properties), like in reversed(list(zip(works, contexts, strict=True))):
             # What holds whenever interrupts hit holds when none does.
-            left = [p for p in self._killers(properties) if check.NMI + p.name not in proved]
+            left = [p for p in self._killers(properties) if NMI + p.name not in proved]
             judgements = Judge(switch, self._solve, like).judge(left) if left else []
             for judgement in judgements:
                 name, scenario = judgement.prop.name, judgement.scenario
                 if judgement.verdict == PROVED:
-                    proved |= {name, name.removeprefix(check.NMI)}
+                    proved |= {name, name.removeprefix(NMI)}
                 elif scenario is None:
                     reason = reason or f"{name}: {judgement.reason}"
                 elif replays(switch, scenario, judgement.model):
