@@ -286,7 +286,7 @@ def test_a_commit_that_changes_what_the_model_stands_for(
 ) -> None:
     intel = (REFERENCE / INTEL).read_text()
     x86 = "arch/x86/kvm/other.c"
-    frame = "int vcpu_enter_guest(void)\n{\n\treturn 0;\n}\n"
+    frame = "int init_vmcs(void)\n{\n\treturn 0;\n}\n"
     history.commit("Frame", {x86: frame, "lamp.c": "int vcpu_lamp;\n"})
     history.commit("Lamp", {"lamp.c": "int lamp;\n"})
     changed = history.commit("Skip", {x86: frame.replace("0", "1")})
@@ -294,7 +294,7 @@ def test_a_commit_that_changes_what_the_model_stands_for(
     back = history.commit("Back", {x86: frame})
     found = compare.run(Request(kernel=history.folder, git="main~4..main"))
     assert [stage.commit for stage in found.series][1::2] == [changed, back]
-    said = f"changes {x86}:3 vcpu_enter_guest(), which the model stands for"
+    said = f"changes {x86}:3 init_vmcs(), which the model stands for"
     assert [stage.problem for stage in found.series] == ["", said, said, ""]
     assert found.turns == (Turn(NAME, "introduces", (1, 2, 3)),)
     found = compare.run(Request(kernel=history.folder, git="main~4..main~1"))

@@ -12,7 +12,8 @@ from verify.target import Target
 
 def names(target: Target, program: Program) -> frozenset[str]:
     """The functions of the kernel that the model stands for."""
-    return frozenset((*target.replaced, *target.contracts(program)))
+    beside = (name for frame in target.frames for name in frame.harmless)
+    return frozenset((*target.replaced, *target.contracts(program), *beside))
 
 
 def changed(tree: Tree, names: Set[str]) -> str:

@@ -13,7 +13,7 @@ from models.hardware.pmu import Pmu
 from verify.ir.contract import CallSite, Contract
 from verify.ir.machine import Machine
 from verify.ir.program import Program
-from verify.target import Access, Phase, Register, Step
+from verify.target import Access, Assumption, Frame, Phase, Register, Step
 
 HEADERS = (
     "arch/x86/kvm/x86.h",
@@ -106,6 +106,72 @@ def edited(
 
 
 PUT, LOADED = "put", "loaded"
+
+_ON, _OFF = "with interrupts on", "with interrupts off"
+_IN = "while the guest's PMU is loaded"
+_WRITES = (
+    *("wrmsr", "wrmsrl", "wrmsrq", "wrmsrns", "native_wrmsr", "native_wrmsrl", "native_wrmsrq"),
+    *("wrmsr_safe", "wrmsrl_safe", "wrmsrq_safe"),
+)
+
+FRAME = Frame(
+    file="arch/x86/kvm/x86.c",
+    function="vcpu_enter_guest",
+    calls={
+        **dict.fromkeys(("local_irq_disable", "raw_local_irq_disable", "local_irq_save"), "off"),
+        **dict.fromkeys(("local_irq_enable", "raw_local_irq_enable"), "on"),
+        **dict.fromkeys(("local_irq_restore", "guard(irq)", "guard(irqsave)"), "perhaps on"),
+        "kvm_mediated_pmu_load": "load",
+        "kvm_mediated_pmu_put": "put",
+        "kvm_x86_call(vcpu_run)": "run",
+        "static_call(kvm_x86_vcpu_run)": "run",
+        **dict.fromkeys(_WRITES, "write"),
+        "wrmsrq(MSR_IA32_XFD_ERR)": "",
+    },
+    start=_ON,
+    moves={
+        (_ON, "off"): _OFF,
+        (_OFF, "off"): _OFF,
+        (_ON, "on"): _ON,
+        (_OFF, "on"): _ON,
+        (_OFF, "load"): _IN,
+        (_IN, "run"): _IN,
+        (_IN, "put"): _OFF,
+    },
+    ends={_ON},
+    reached=_IN,
+    closed={_IN},
+    harmless={
+        "likely",
+        "unlikely",
+        "WARN_ON_ONCE",
+        "guest_timing_enter_irqoff",
+        "kvm_load_guest_pkru",
+        "kvm_load_host_pkru",
+        "kvm_vcpu_apicv_activated",
+        "kvm_vcpu_apicv_active",
+        "kvm_get_apic_mode",
+        "kvm_lapic_enabled",
+        "kvm_x86_call(sync_pir_to_irr)",
+        "kvm_vcpu_exit_request",
+    },
+    own=("kvm_mediated_pmu_load", "kvm_mediated_pmu_put", "kvm_x86_call(vcpu_run)"),
+    folder="arch/x86/kvm",
+)
+"""The order of what `steps` has: none of it may happen elsewhere, and nothing else in between."""
+
+ASSUMPTIONS = (
+    Assumption(
+        "frame.fastpath",
+        "the fastpath emulates instructions only when kvm_pmu_is_fastpath_emulation_allowed says "
+        "so, and may enter the guest again without put any number of times",
+    ),
+    Assumption(
+        "frame.calls",
+        "what vcpu_enter_guest calls besides leaves interrupts on or off as it finds them and does "
+        "not touch the PMU while that is loaded",
+    ),
+)
 
 
 def steps(

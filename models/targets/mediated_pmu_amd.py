@@ -362,7 +362,6 @@ _MUTABLE = re.compile(
 )
 
 REPLACED = (
-    "vcpu_enter_guest",
     "svm_vcpu_enter_exit",
     "__svm_vcpu_run",
     "svm_exit_handlers_fastpath",
@@ -378,12 +377,8 @@ ASSUMPTIONS = (
     Assumption(
         "frame.order",
         "each stay in the guest is load, svm_vcpu_run, again on the fastpath, put, with "
-        "interrupts off (x86.c: vcpu_enter_guest)",
-    ),
-    Assumption(
-        "frame.fastpath",
-        "the fastpath emulates instructions only when kvm_pmu_is_fastpath_emulation_allowed says "
-        "so, and may enter the guest again without put any number of times",
+        "interrupts off: read from the tree (x86.c: vcpu_enter_guest), on all paths through its "
+        "calls",
     ),
     Assumption(
         "hw.counts",
@@ -403,6 +398,7 @@ ASSUMPTIONS = (
         "filter denies: the proofs compare the hardware with the copies",
     ),
     Assumption("build", "the kernel is built with " + ", ".join(CONFIG) + ", other options off"),
+    *mediated.ASSUMPTIONS,
     *kvm.ASSUMPTIONS,
     *svm_kernel.ASSUMPTIONS,
     *emulated.ASSUMPTIONS,
@@ -453,6 +449,7 @@ TARGET = Target(
     platform=_of_platform,
     transient=("guest_lvtpc_loaded",),
     replaced=REPLACED,
+    frames=(mediated.FRAME,),
     orderings=(),
     watches=WATCHES,
     checks=CHECKS,

@@ -596,7 +596,6 @@ CHECKS = (
 )
 
 REPLACED = (
-    "vcpu_enter_guest",
     "vmx_vcpu_run",
     "__vmx_vcpu_run",
     "vmx_vcpu_enter_exit",
@@ -613,12 +612,8 @@ ASSUMPTIONS = (
     Assumption(
         "frame.order",
         "each stay in the guest is load, VM-entry, guest, VM-exit, the refresh of GLOBAL_CTRL, the "
-        "fastpath, put, with interrupts off (x86.c: vcpu_enter_guest, vmx.c: vmx_vcpu_run)",
-    ),
-    Assumption(
-        "frame.fastpath",
-        "the fastpath emulates instructions only when kvm_pmu_is_fastpath_emulation_allowed says "
-        "so, and may enter the guest again without put any number of times",
+        "fastpath, put, with interrupts off: read from the tree (x86.c: vcpu_enter_guest, vmx.c: "
+        "vmx_vcpu_run), on all paths through their calls",
     ),
     Assumption(
         "hw.counts",
@@ -646,6 +641,7 @@ ASSUMPTIONS = (
         "less what the event filter denies: the proofs compare the hardware with the copies",
     ),
     Assumption("build", "the kernel is built with " + ", ".join(CONFIG) + ", other options off"),
+    *mediated.ASSUMPTIONS,
     *nmi.ASSUMPTIONS,
     *kvm.ASSUMPTIONS,
     *vmx_kernel.ASSUMPTIONS,
@@ -704,6 +700,7 @@ PLAIN = Target(
     platform=_of_platform,
     transient=("guest_lvtpc_loaded",),
     replaced=REPLACED,
+    frames=(mediated.FRAME, vmx_kernel.FRAME),
     orderings=(
         Ordering(
             "order.fixed3-metrics.load",
