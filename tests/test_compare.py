@@ -306,6 +306,21 @@ def test_a_commit_that_changes_what_the_model_stands_for(
     assert found.results[0].difference == "introduces"
 
 
+def test_commits_that_may_depart_from_the_frame_are_looked_at(
+    prover: list[str], history: History
+) -> None:
+    other, frame = "arch/x86/kvm/other.c", "arch/x86/kvm/x86.c"
+    calls = "void f(void)\n{\n\tkvm_mediated_pmu_put(0);\n}\n"
+    history.commit("Lamp", {other: "int lamp;\n"})
+    commits = [
+        history.commit("Frame", {frame: f"{(REFERENCE / frame).read_text()}\n"}),
+        history.commit("Put", {other: calls}),
+        history.commit("Lamp again", {"arch/x86/kvm/third.c": "int lamp;\n"}),
+    ]
+    found = compare.run(Request(kernel=history.folder, git="main~3..main"))
+    assert [stage.commit for stage in found.series][1:3] == commits[:2]
+
+
 def ten_commits(history: History) -> dict[str, str]:
     """Hashes by subject: the third brings PERF_METRICS, the sixth breaks it, the ninth mends it."""
     found = {}
