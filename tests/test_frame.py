@@ -20,7 +20,7 @@ from verify.request import Request
 from verify.source.index import Index
 from verify.source.skeleton import skeleton
 from verify.source.tree import Tree, open_tree
-from verify.target import Frame
+from verify.target import Callers, Frame
 
 REFERENCE = Path(models.reference.__file__).parent / "tree"
 TARGETS = ["mediated-pmu-intel", "mediated-pmu-amd"]
@@ -38,9 +38,8 @@ BOX = Frame(
     reached=OPEN,
     closed={OPEN},
     harmless={"see"},
-    own=("a", "op(b)"),
-    folder="boxes",
 )
+LOOK = Callers(("a", "op(b)"), ("look",), "boxes")
 
 
 def departure(body: str, box: Frame = BOX) -> str:
@@ -109,7 +108,7 @@ def fits(word: str) -> bool:
 )
 def test_calls_elsewhere(text: str, found: bool) -> None:
     box = "void look(int x)\n{\n\ta(); b();\n}\n"
-    target = replace(find_target(TARGETS[0]), frames=(BOX,))
+    target = replace(find_target(TARGETS[0]), frames=(BOX,), callers=(LOOK,))
     tree = TextTree({"box.c": box, "boxes/other.c": text})
     said = frame.broken(tree, target, {})
     assert bool(said) == found

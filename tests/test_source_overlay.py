@@ -258,8 +258,8 @@ def test_new_deleted_and_renamed_files() -> None:
     assert overlay.read("q.c") is None and overlay.read("lamp.c") is None
     assert overlay.read("d/lamp.c") == LAMP
     assert overlay.paths("d") == ["d/lamp.c"]
-    back, _ = run(overlay, moved.replace("lamp", "X").replace("d/X", "lamp").replace("X", "d/lamp"))
-    assert back.paths("d") == []
+    overlay.put("d/lamp.c", None)
+    assert overlay.paths("d") == []
     with pytest.raises(BadInput, match="q.c: not in mem"):
         overlay.digest("q.c")
     with pytest.raises(BadInput, match="already applied"):

@@ -113,7 +113,7 @@ def _commits(request: Request, repository: Repository, text: str) -> Report:
 class _Model:
     """Watches the functions that the model stands for: as with patches, nothing is said of a commit
     that has others than the base of the range. `paths`: files of the range that speak of them, or
-    of the calls that only a frame may make."""
+    of calls that only some may make."""
 
     def __init__(
         self, repository: Repository, base: str, tip: str, target: Target, request: Request
@@ -123,7 +123,7 @@ class _Model:
         program = check.program_of(ends[1], target, request.defines)
         self._names = replaced.names(target, program)
         self._repository, self._base = repository, base
-        own = (name for frame in target.frames for name in frame.own)
+        own = (name for callers in target.callers for name in callers.calls)
         words = "|".join(map(re.escape, sorted(self._names.union(own))))
         spoken = re.compile(rf"(?<!\w)(?:{words})(?!\w)")
         self.paths = [

@@ -9,38 +9,34 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 
 from verify.ir.program import Dialect
 from verify.source.build import Unsupported
 from verify.source.c_lex import strip_comments
 from verify.source.index import Index
-from verify.source.scope import defined_name
+from verify.source.scope import defined_name, definitions
 from verify.source.skeleton import BRANCH, ENTRY, RETURN, Step, skeleton
 from verify.source.tree import Tree
-from verify.target import Frame, Target
+from verify.target import Callers, Frame, Target
 
 
 def broken(tree: Tree, target: Target, defines: Mapping[str, str]) -> str:
     """Where and how the tree departs from the target's frames, in words, or nothing."""
     dialect = target.dialect(defines)
-    found = (_broken(tree, frame, dialect) for frame in target.frames)
-    return next((f"the frame does not hold: {how}" for how in found if how), "")
+    found = next(filter(None, (_departure(tree, frame, dialect) for frame in target.frames)), "")
+    found = found or _stranger(tree, target.callers, dialect)
+    return f"the frame does not hold: {found}" if found else ""
 
 
-def _broken(tree: Tree, frame: Frame, dialect: Dialect) -> str:
+def _departure(tree: Tree, frame: Frame, dialect: Dialect) -> str:
     index = Index(tree.read, (frame.file,), dialect.config, "", dialect.defines)
-    item = index.function_in(frame.function, frame.file)
     try:
         steps = skeleton(index, frame.function, frame.file)
     except Unsupported as error:
         return f"{frame.file}: {frame.function}() cannot be read: {error}"
-    problem = departure(steps, frame)
-    if problem is not None:
-        return f"{frame.file}:{problem[0]} {frame.function}(): {problem[1]}"
-    assert item is not None
-    own = (frame.file, item.first, item.last)
-    return next(_others(tree, frame, dialect, own), "")
+    found = departure(steps, frame)
+    return f"{frame.file}:{found[0]} {frame.function}(): {found[1]}" if found else ""
 
 
 def departure(steps: tuple[Step, ...], frame: Frame) -> tuple[int, str] | None:
@@ -98,27 +94,35 @@ def _after(step: Step, state: str, frame: Frame) -> str | None:
     return frame.moves.get((state, event), None if event and _is_call(step) else state)
 
 
-def _others(tree: Tree, frame: Frame, dialect: Dialect, own: tuple[str, int, int]) -> Iterator[str]:
-    """Who else speaks of the calls that are the frame's own."""
-    if not frame.own:
-        return
-    names = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, frame.own))})(?!\w)")
-    touched = (path for path, _, _ in tree.touched())
-    for path in sorted({*tree.paths(frame.folder), *dialect.files, *touched}):
+def _stranger(tree: Tree, rules: Sequence[Callers], dialect: Dialect) -> str:
+    """Who speaks of a call that is not for it."""
+    paths = {path for path, _, _ in tree.touched()}.union(dialect.files)
+    paths.update(path for folder in {rule.folder for rule in rules} for path in tree.paths(folder))
+    for path in sorted(paths):
         text = tree.read(path) or ""
-        if not any(name in text for name in frame.own):
+        for rule in rules:
+            if any(name in text for name in rule.calls) and (how := _spoken(text, rule)):
+                return f"{path}:{how}"
+    return ""
+
+
+def _spoken(text: str, rule: Callers) -> str:
+    names = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, rule.calls))})(?!\w)")
+    lines = strip_comments(text).split("\n")
+    starts = definitions(lines)
+    for number, line in enumerate(lines, 1):
+        found = names.search(line)
+        if found is None or _declares(line, found.group()):
             continue
-        for number, line in enumerate(strip_comments(text).split("\n"), 1):
-            found = names.search(line)
-            within = path == own[0] and own[1] <= number <= own[2]
-            if found is None or within or _declares(line, found.group()):
-                continue
-            yield f"{path}:{number}: {found.group()}() is spoken of outside of {frame.function}()"
+        within = next((name for first, name in reversed(starts) if first <= number), "")
+        if line.startswith("#") or within not in rule.functions:
+            allowed = " and ".join(f"{name}()" for name in rule.functions)
+            return f"{number}: {found.group()}() is spoken of outside of {allowed}"
+    return ""
 
 
 def _declares(line: str, name: str) -> bool:
     """A line is the start of a definition or declaration of a function, or exports it."""
     if line.startswith("EXPORT_SYMBOL"):
         return True
-    declared = line.rstrip().removesuffix(";")
-    return line[:1].isalpha() and defined_name(declared) == name
+    return line[:1].isalpha() and defined_name(line.rstrip().removesuffix(";")) == name

@@ -187,8 +187,7 @@ class Frame:
     taken. `moves`: the state after an event; in any other state the event breaks the frame. States
     are named as one says it: "with interrupts on". `ends`: where the function may return.
     `reached`: a state that some path must have. `closed`: in these states, no calls but those that
-    are events or `harmless`, for which the model stands. `own`: calls that nothing else in `folder`
-    may make.
+    are events or `harmless`, for which the model stands.
     """
 
     file: str
@@ -200,8 +199,16 @@ class Frame:
     reached: str
     closed: Set[str] = frozenset()
     harmless: Set[str] = frozenset()
-    own: tuple[str, ...] = ()
-    folder: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Callers:
+    """Which functions in `folder` and in the target's files may make certain `calls`, named as in
+    the source; nothing else there may speak of them, but to declare or define them."""
+
+    calls: tuple[str, ...]
+    functions: tuple[str, ...]
+    folder: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,8 +252,9 @@ class Target:
     `platform(input)`: this input of setup is the same for all vCPUs of a machine. `transient`:
     kernel objects that no vCPU owns and that every cycle sets before it uses them. `replaced`:
     functions of the kernel that the model stands for, besides those with contracts. `frames`: in
-    which order the kernel takes the steps; nothing is proved where it does not. `orderings`,
-    `watches` and `checks` are the rules of this switch, besides those that every switch has.
+    which order the kernel takes the steps, and `callers`: who else may not; nothing is proved of a
+    kernel where that is not so. `orderings`, `watches` and `checks` are the rules of this switch,
+    besides those that every switch has.
     `interrupted`: the same switch with interrupts before any of its instructions, for the
     properties in their nmi form.
     `from_guest(m)`: the emulated access that runs is the guest's, not userspace's.
@@ -279,6 +287,7 @@ class Target:
     transient: tuple[str, ...]
     replaced: tuple[str, ...]
     frames: Sequence[Frame]
+    callers: Sequence[Callers]
     orderings: Sequence[Ordering]
     watches: Sequence[Watch] = ()
     checks: Sequence[Check] = ()

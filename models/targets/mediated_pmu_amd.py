@@ -253,12 +253,13 @@ def _setup(program: Program, m: Machine) -> None:
         m.assume(~m.get(cell) | m.get(KVM_HAS[name]))
     m.assume(~m.get(GUEST_HAS[PERFMON_V2]) | m.get("config.guest_has_cpuid_pmu"))
     m.call("kvm_pmu_init", vcpu)
+    mediated.configured_before(m, PMU, _copies(program), _handled(program), 0)
     m.call("kvm_pmu_refresh", vcpu)
     m.settle()
     m.call("svm_recalc_pmu_msr_intercepts", vcpu)
     m.call("svm_recalc_instruction_intercepts", vcpu)
     emulated_amd.limits(m, PMU)
-    mediated.reset(m, _registers(program))
+    mediated.reset(m, _registers(program), PMU)
 
 
 def _enter(m: Machine) -> None:
@@ -450,6 +451,7 @@ TARGET = Target(
     transient=("guest_lvtpc_loaded",),
     replaced=REPLACED,
     frames=(mediated.FRAME,),
+    callers=mediated.CALLERS,
     orderings=(),
     watches=WATCHES,
     checks=CHECKS,

@@ -377,13 +377,14 @@ def _setup(program: Program, m: Machine) -> None:
     supported = m.get("kvm_caps.supported_perf_cap")
     m.assume((m.get(f"{VCPU}.arch.perf_capabilities") & ~supported).eq(0))
     m.call("kvm_pmu_init", vcpu)
+    mediated.configured_before(m, PMU, _copies(program), *_handled(program))
     m.call("kvm_pmu_refresh", vcpu)
     m.settle()
     m.call("vmx_recalc_pmu_msr_intercepts", vcpu)
     m.call("vmx_recalc_instruction_intercepts", vcpu)
     m.set("config.limit_guest_gp", (m.const(1, 64) << _gp_width(m).zext(64)) - 1)
     m.set("config.limit_guest_fixed", (m.const(1, 64) << _fixed_width(m).zext(64)) - 1)
-    mediated.reset(m, _registers(program))
+    mediated.reset(m, _registers(program), PMU)
 
 
 def _fresh_vmcs(m: Machine) -> None:
@@ -701,6 +702,7 @@ PLAIN = Target(
     transient=("guest_lvtpc_loaded",),
     replaced=REPLACED,
     frames=(mediated.FRAME, vmx_kernel.FRAME),
+    callers=mediated.CALLERS,
     orderings=(
         Ordering(
             "order.fixed3-metrics.load",
