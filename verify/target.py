@@ -286,11 +286,11 @@ class Target:
     platform: Callable[[str], bool]
     transient: tuple[str, ...]
     replaced: tuple[str, ...]
-    frames: Sequence[Frame]
-    callers: Sequence[Callers]
     orderings: Sequence[Ordering]
     watches: Sequence[Watch] = ()
     checks: Sequence[Check] = ()
+    frames: Sequence[Frame] = ()
+    callers: Sequence[Callers] = ()
     interrupted: Target | None = None
     from_guest: Callable[[Machine], Any] = lambda m: m.flag(True)
     assumptions: Sequence[Assumption] = field(default_factory=tuple)

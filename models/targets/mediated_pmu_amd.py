@@ -381,6 +381,7 @@ ASSUMPTIONS = (
         "interrupts off: read from the tree (x86.c: vcpu_enter_guest), on all paths through its "
         "calls",
     ),
+    *mediated.ASSUMPTIONS,
     Assumption(
         "hw.counts",
         "the CPU has 48-bit counters, at most one more than KVM handles, and one for all of the "
@@ -399,7 +400,6 @@ ASSUMPTIONS = (
         "filter denies: the proofs compare the hardware with the copies",
     ),
     Assumption("build", "the kernel is built with " + ", ".join(CONFIG) + ", other options off"),
-    *mediated.ASSUMPTIONS,
     *kvm.ASSUMPTIONS,
     *svm_kernel.ASSUMPTIONS,
     *emulated.ASSUMPTIONS,

@@ -616,6 +616,7 @@ ASSUMPTIONS = (
         "fastpath, put, with interrupts off: read from the tree (x86.c: vcpu_enter_guest, vmx.c: "
         "vmx_vcpu_run), on all paths through their calls",
     ),
+    *mediated.ASSUMPTIONS,
     Assumption(
         "hw.counts",
         "the CPU has 32- to 48-bit counters, and at most one counter of each kind more than KVM "
@@ -642,7 +643,6 @@ ASSUMPTIONS = (
         "less what the event filter denies: the proofs compare the hardware with the copies",
     ),
     Assumption("build", "the kernel is built with " + ", ".join(CONFIG) + ", other options off"),
-    *mediated.ASSUMPTIONS,
     *nmi.ASSUMPTIONS,
     *kvm.ASSUMPTIONS,
     *vmx_kernel.ASSUMPTIONS,
