@@ -8,6 +8,8 @@ A case is a file; its name is the file's. Keys, with what may be left out in bra
     [[refutes]]        property, cause (what the text of the trace's cause must contain), [register
                        (of the violation, without an index for any copy)], [under (the values of
                        hardware parameters that break it; under the others it is proved)]
+    [[unknown]]        instead, what cannot be told any more: property, reason (what that must
+                       contain)
     [twin]             a right version: [description, base, [[twin.edit]]]; without it the base
     [target]           what is checked, when not the usual one
     [trees]            the kinds of tree that it is for, when not all
@@ -40,7 +42,7 @@ BASES = "bases.toml"
 KINDS = ("reference", "kernel")
 
 _CASE = {"description", "why", "base", "edit", "refutes", "twin", "trees", "config", "hardware"}
-_CASE |= {"pending", "target"}
+_CASE |= {"pending", "target", "unknown"}
 _REFUTES = {"property", "cause", "register", "under"}
 
 
@@ -86,6 +88,14 @@ class Refuted:
 
 
 @dataclass(frozen=True, slots=True)
+class Untold:
+    """A property of which a mistake leaves nothing to say, and what the reason must contain."""
+
+    property: str
+    reason: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """One mistake (see above); `wrong` makes it, `right` makes its twin."""
 
@@ -93,12 +103,18 @@ class Case:
     description: str
     why: str
     refutes: tuple[Refuted, ...]
+    unknown: tuple[Untold, ...]
     wrong: Recipes
     right: Recipes
     config: Mapping[str, int]
     hardware: Mapping[str, str]
     target: str = DEFAULT_TARGET
     pending: str = ""
+
+    @property
+    def properties(self) -> tuple[str, ...]:
+        """What the mistake breaks; the twin keeps it."""
+        return (*(r.property for r in self.refutes), *(u.property for u in self.unknown))
 
     def build(self, tree: Tree, folders: Sequence[Path] = ()) -> Built:
         """The tree with the mistake. BadInput as of Recipe.build."""
@@ -236,6 +252,10 @@ def _case(path: Path, bases: Mapping[str, Recipes]) -> Case:
         description=table.text("description"),
         why=table.text("why"),
         refutes=tuple(_refuted(part) for part in table.tables("refutes", _REFUTES)),
+        unknown=tuple(
+            Untold(part.text("property"), part.texts("reason"))
+            for part in table.tables("unknown", {"property", "reason"})
+        ),
         wrong=_edited(_named(bases, table), table, trees),
         right=_edited(_named(bases, twin if "base" in twin.value else table), twin, trees),
         config=config,
@@ -243,8 +263,8 @@ def _case(path: Path, bases: Mapping[str, Recipes]) -> Case:
         target=table.text("target", DEFAULT_TARGET),
         pending=table.text("pending", ""),
     )
-    if not case.refutes:
-        raise BadInput(f"{table.where}: a case refutes something")
+    if not case.properties:
+        raise BadInput(f"{table.where}: a case refutes something, or makes it unknown")
     if any(case.wrong[of] == case.right[of] for of in trees):
         raise BadInput(f"{table.where}: the mistake and its twin are the same")
     return case

@@ -43,8 +43,10 @@ def test_the_required_cases_are_there() -> None:
 def test_a_case_says_what_it_is(case: Case) -> None:
     for text in (case.description, case.why):
         assert text == text.strip() and text.endswith(".") and "\n" not in text
+    for name in case.properties:
+        assert PROPERTIES.fullmatch(name), name
+    assert all(untold.reason for untold in case.unknown)
     for refuted in case.refutes:
-        assert PROPERTIES.fullmatch(refuted.property), refuted.property
         assert all(values for values in refuted.under.values())
 
 
@@ -222,7 +224,7 @@ def test_a_case_must_differ_and_refute(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="the mistake and its twin are the same"):
         loaded(tmp_path, GOOD.replace(edit, ""))
     refutes = GOOD[GOOD.index("refutes =") :]
-    with pytest.raises(BadInput, match="a case refutes something"):
+    with pytest.raises(BadInput, match="a case refutes something, or makes it unknown"):
         loaded(tmp_path, GOOD.replace(refutes, ""))
 
     # An edit may also be what puts the mistake of the base right.

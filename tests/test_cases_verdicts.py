@@ -16,7 +16,7 @@ from proofs.cases import Built, Case, Refuted, load
 from tests.required_cases import REQUIRED
 from verify.check import check_tree
 from verify.request import Request
-from verify.result import PROVED, REFUTED, Result
+from verify.result import PROVED, REFUTED, UNKNOWN, Result
 from verify.source.tree import open_tree
 
 pytestmark = pytest.mark.verdicts
@@ -57,7 +57,7 @@ def answers(case: Case, built: Built, kernel: Path | None) -> Mapping[str, Resul
     request = Request(
         kernel=kernel,
         target=case.target,
-        properties=tuple(refuted.property for refuted in case.refutes),
+        properties=case.properties,
         defines=built.defines,
         config=case.config,
         hardware=case.hardware,
@@ -83,6 +83,10 @@ def the_mistake_is_found(case: Case, root: Path, kernel: Path | None, folders: l
     found = answers(case, case.build(open_tree(root, ["Makefile"]), folders), kernel)
     for refuted in case.refutes:
         is_found(refuted, found[refuted.property])
+    for untold in case.unknown:
+        result = found[untold.property]
+        assert result.verdict == UNKNOWN and result.trace is None
+        assert all(words in result.reason for words in untold.reason), result.reason
 
 
 def the_right_version_is_proved(

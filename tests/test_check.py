@@ -85,6 +85,21 @@ def test_a_hunk_elsewhere_makes_no_difference(tmp_path: Path) -> None:
     assert [result.verdict for result in report.results] == [PROVED]
 
 
+def test_a_hunk_of_the_frame_makes_a_difference(tmp_path: Path) -> None:
+    path = tmp_path / "frame.patch"
+    also = (
+        "--- a/arch/x86/kvm/x86.c\n+++ b/arch/x86/kvm/x86.c\n"
+        "@@ -9,3 +9,4 @@ int vcpu_enter_guest(struct kvm_vcpu *vcpu)\n a();\n+b();\n c();\n d();\n"
+    )
+    path.write_text(f"{PATCH.read_text()}{also}")
+    report = checked(path, "order.fixed3-metrics.load")
+    [result] = report.results
+    assert (result.verdict, result.reason) == (
+        UNKNOWN,
+        "depends on the hunk arch/x86/kvm/x86.c:9, which did not apply",
+    )
+
+
 def test_the_targets_name_every_function_that_their_models_call() -> None:
     root = Path(models.__file__).parent
     texts = [path.read_text() for path in sorted(root.rglob("*.py"))]

@@ -286,7 +286,7 @@ def test_a_commit_that_changes_what_the_model_stands_for(
 ) -> None:
     intel = (REFERENCE / INTEL).read_text()
     x86 = "arch/x86/kvm/other.c"
-    frame = "int vcpu_enter_guest(void)\n{\n\treturn 0;\n}\n"
+    frame = "int init_vmcs(void)\n{\n\treturn 0;\n}\n"
     history.commit("Frame", {x86: frame, "lamp.c": "int vcpu_lamp;\n"})
     history.commit("Lamp", {"lamp.c": "int lamp;\n"})
     changed = history.commit("Skip", {x86: frame.replace("0", "1")})
@@ -294,7 +294,7 @@ def test_a_commit_that_changes_what_the_model_stands_for(
     back = history.commit("Back", {x86: frame})
     found = compare.run(Request(kernel=history.folder, git="main~4..main"))
     assert [stage.commit for stage in found.series][1::2] == [changed, back]
-    said = f"changes {x86}:3 vcpu_enter_guest(), which the model stands for"
+    said = f"changes {x86}:3 init_vmcs(), which the model stands for"
     assert [stage.problem for stage in found.series] == ["", said, said, ""]
     assert found.turns == (Turn(NAME, "introduces", (1, 2, 3)),)
     found = compare.run(Request(kernel=history.folder, git="main~4..main~1"))
@@ -304,6 +304,21 @@ def test_a_commit_that_changes_what_the_model_stands_for(
     # The same of a tree that had it before.
     found = compare.run(Request(kernel=history.folder, git="main~2..main~1"))
     assert found.results[0].difference == "introduces"
+
+
+def test_commits_that_may_depart_from_the_frame_are_looked_at(
+    prover: list[str], history: History
+) -> None:
+    other, frame = "arch/x86/kvm/other.c", "arch/x86/kvm/x86.c"
+    calls = "void f(void)\n{\n\tkvm_mediated_pmu_put(0);\n}\n"
+    history.commit("Lamp", {other: "int lamp;\n"})
+    commits = [
+        history.commit("Frame", {frame: f"{(REFERENCE / frame).read_text()}\n"}),
+        history.commit("Put", {other: calls}),
+        history.commit("Lamp again", {"arch/x86/kvm/third.c": "int lamp;\n"}),
+    ]
+    found = compare.run(Request(kernel=history.folder, git="main~3..main"))
+    assert [stage.commit for stage in found.series][1:3] == commits[:2]
 
 
 def ten_commits(history: History) -> dict[str, str]:

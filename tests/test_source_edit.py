@@ -82,6 +82,9 @@ class TextTree:
     def read(self, path: str) -> str | None:
         return self.files.get(path)
 
+    def paths(self, folder: str) -> list[str]:
+        return sorted(path for path in self.files if path.startswith(f"{folder}/"))
+
     def mark(self, path: str, line: int) -> str | None:
         return None
 

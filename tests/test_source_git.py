@@ -40,6 +40,7 @@ def test_a_commit_is_a_tree(history: History, repository: Repository) -> None:
     assert tree.read("a/none.c") is None and tree.read("a") is None
     assert tree.read("a/lamp.c\nx") is None
     assert tree.mark("a/lamp.c", 1) is None and tree.touched() == []
+    assert tree.paths("a") == ["a/lamp.c"] and tree.paths("b") == []
     with pytest.raises(BadInput, match="unsafe path"):
         tree.read("../secret")
     assert repository.subject(first) == "One"

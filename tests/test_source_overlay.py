@@ -53,6 +53,9 @@ class TextTree:
     def read(self, path: str) -> str | None:
         return self.files.get(path)
 
+    def paths(self, folder: str) -> list[str]:
+        return sorted(path for path in self.files if path.startswith(f"{folder}/"))
+
     def mark(self, path: str, line: int) -> str | None:
         return None
 
@@ -254,6 +257,9 @@ def test_new_deleted_and_renamed_files() -> None:
     assert overlay.mark("n.c", 1) == "+"
     assert overlay.read("q.c") is None and overlay.read("lamp.c") is None
     assert overlay.read("d/lamp.c") == LAMP
+    assert overlay.paths("d") == ["d/lamp.c"]
+    overlay.put("d/lamp.c", None)
+    assert overlay.paths("d") == []
     with pytest.raises(BadInput, match="q.c: not in mem"):
         overlay.digest("q.c")
     with pytest.raises(BadInput, match="already applied"):

@@ -33,6 +33,17 @@ def test_reads_version_text_and_digest(root: Path) -> None:
         tree.digest("drivers/none.c")
 
 
+def test_lists_c_files_and_headers(root: Path) -> None:
+    for name in ("a.h", "b/c.c", "d.S", "Kconfig"):
+        (root / "drivers" / name).parent.mkdir(exist_ok=True)
+        (root / "drivers" / name).write_text("")
+    tree = open_tree(root, [])
+    assert tree.paths("drivers") == ["drivers/a.h", "drivers/b/c.c", "drivers/lamp.c"]
+    assert tree.paths("drivers/b") == ["drivers/b/c.c"] and tree.paths("none") == []
+    with pytest.raises(BadInput, match="unsafe path"):
+        tree.paths("../secret")
+
+
 @pytest.mark.parametrize(
     ("text", "version"),
     [

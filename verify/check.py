@@ -12,7 +12,7 @@ from typing import Any
 import models.reference
 import models.targets
 from proofs import catalogue
-from verify import cache, digest, output, replaced, unapplied
+from verify import cache, digest, frame, output, replaced, unapplied
 from verify.encode.switch import Switch, build
 from verify.encode.system import System
 from verify.encode.unknown import POINTERS
@@ -71,12 +71,13 @@ def check_tree(tree: Tree, patches: Sequence[PatchReport], request: Request) -> 
     target = find_target(request.target)
     # An earlier report has no run to make a program of, and no proofs to write.
     cached = request.cache and request.emit_c is None and request.certificates is None
-    key = _key(tree, patches, target, request) if cached else ""
+    broken = frame.broken(tree, target, request.defines)
+    key = _key(tree, patches, target, request, broken) if cached else ""
     known = _known(key) if key else None
     if known is not None:
         given = _input(tree, request, target, _summaries(patches, known))
         return replace(known, input=given, seconds=time.monotonic() - began)
-    report = _check(tree, patches, target, request, began)
+    report = _check(tree, patches, target, request, broken, began)
     if key and all(r.verdict != UNKNOWN or r.is_vacuous() for r in report.results):
         cache.keep(key, json.render(report))
     return report
@@ -123,7 +124,9 @@ def _known(key: str) -> Report | None:
         return None
 
 
-def _key(tree: Tree, patches: Sequence[PatchReport], target: Target, request: Request) -> str:
+def _key(
+    tree: Tree, patches: Sequence[PatchReport], target: Target, request: Request, broken: str
+) -> str:
     """What the answers depend on: not where the tree lies, nor what its patches are called."""
     touched = tree.touched()
     files = dict.fromkeys(
@@ -132,11 +135,16 @@ def _key(tree: Tree, patches: Sequence[PatchReport], target: Target, request: Re
     texts = [f"{path}\n{tree.read(path)}" for path in files]
     options = replace(request, kernel=None, patches=(), jobs=1, compare=False, git=None)
     failed = [hunk for patch in patches for hunk in patch.failed]
-    return cache.digest([repr(options), repr(failed), repr(touched), *texts])
+    return cache.digest([repr(options), repr(failed), repr(touched), broken, *texts])
 
 
 def _check(
-    tree: Tree, patches: Sequence[PatchReport], target: Target, request: Request, began: float
+    tree: Tree,
+    patches: Sequence[PatchReport],
+    target: Target,
+    request: Request,
+    broken: str,
+    began: float,
 ) -> Report:
     progress = request.progress
     progress.stage("read")
@@ -146,16 +154,22 @@ def _check(
     switch = works[0].switch
     properties = [prop for work in works for prop in work.properties]
     names = tuple(p.name for p in properties)
-    functions = set().union(*(work.switch.functions for work in works))
-    summaries = [unapplied.summary(patch, names, functions, program, tree) for patch in patches]
+    stands = replaced.names(target, program)
+    functions = stands.union(
+        (framed.function for framed in target.frames), *(work.switch.functions for work in works)
+    )
+    files = {framed.file for framed in target.frames}
+    summaries = [
+        unapplied.summary(patch, names, functions, files, program, tree) for patch in patches
+    ]
     blocked = next((f"{h.file}:{h.line}" for p in summaries for h in p.failed if h.affects), "")
     progress.stage("prove")
     solve = _solver(request)
     _require_machine(switch, request, solve)
-    modelled = replaced.changed(tree, replaced.names(target, program))
+    modelled = replaced.changed(tree, stands)
     judged: list[_Judged] = []
-    if blocked or modelled:
-        reason = f"the patch changes {modelled}, which the model stands for"
+    if blocked or broken or modelled:
+        reason = broken or f"the patch changes {modelled}, which the model stands for"
         if blocked:
             reason = f"depends on the hunk {blocked}, which did not apply"
         results = [
@@ -219,6 +233,8 @@ def switch_of(request: Request) -> Switch:
     if failed:
         raise BadInput(f"--patch: {failed[0].file}:{failed[0].line} does not apply; see check")
     switch = _switch(target, program_of(tree, target, request.defines), request)
+    if broken := frame.broken(tree, target, request.defines):
+        raise BadInput(f"{tree.root}: {broken}")
     if modelled := replaced.changed(tree, replaced.names(target, switch.program)):
         raise BadInput(f"--patch: changes {modelled}, which the model stands for")
     return switch
@@ -241,7 +257,8 @@ def _facts(report: Report, tree: Tree, target: Target, request: Request) -> dict
     """What the proofs are about: tool, input, sources as they lie and as they were checked."""
     whole = json.as_object(report)
     root = _root(request).resolve()
-    files = [f for f in target.dialect(request.defines).files if tree.read(f) is not None]
+    listed = (*target.dialect(request.defines).files, *(framed.file for framed in target.frames))
+    files = [f for f in dict.fromkeys(listed) if tree.read(f) is not None]
     return {
         "tool": {**whole["tool"], "parts": digest.parts()},
         "input": whole["input"],

@@ -85,7 +85,7 @@ def _opened(repository: Repository, commit: str, required: Sequence[str]) -> Pat
 
 def _commits(request: Request, repository: Repository, text: str) -> Report:
     target = check.find_target(request.target)
-    files = target.dialect(request.defines).files
+    files = (*target.dialect(request.defines).files, *(frame.file for frame in target.frames))
     base, tip = repository.range(text)
     model = _Model(repository, base, tip, target, request)
 
@@ -112,7 +112,8 @@ def _commits(request: Request, repository: Repository, text: str) -> Report:
 
 class _Model:
     """Watches the functions that the model stands for: as with patches, nothing is said of a commit
-    that has others than the base of the range. `paths`: files of the range that speak of them."""
+    that has others than the base of the range. `paths`: files of the range that speak of them, or
+    of calls that only some may make."""
 
     def __init__(
         self, repository: Repository, base: str, tip: str, target: Target, request: Request
@@ -122,7 +123,9 @@ class _Model:
         program = check.program_of(ends[1], target, request.defines)
         self._names = replaced.names(target, program)
         self._repository, self._base = repository, base
-        spoken = re.compile(rf"\b(?:{'|'.join(map(re.escape, sorted(self._names)))})\b")
+        own = (name for callers in target.callers for name in callers.calls)
+        words = "|".join(map(re.escape, sorted(self._names.union(own))))
+        spoken = re.compile(rf"(?<!\w)(?:{words})(?!\w)")
         self.paths = [
             path
             for path in repository.touched(base, tip)

@@ -5,27 +5,22 @@ from __future__ import annotations
 from collections.abc import Set
 
 from verify.ir.program import Program
-from verify.source.scope import defined_name
+from verify.source.scope import definitions
 from verify.source.tree import Tree
 from verify.target import Target
 
 
 def names(target: Target, program: Program) -> frozenset[str]:
     """The functions of the kernel that the model stands for."""
-    return frozenset((*target.replaced, *target.contracts(program)))
+    beside = (name for frame in target.frames for name in frame.harmless)
+    return frozenset((*target.replaced, *target.contracts(program), *beside))
 
 
 def changed(tree: Tree, names: Set[str]) -> str:
     """FILE:LINE NAME() of a function that a patch changed although it has one of these names, or
     nothing."""
     for path, first, last in tree.touched():
-        lines = (tree.read(path) or "").split("\n")
-        # Indented lines and labels stand in what was last begun at the margin.
-        starts = [
-            (number, name)
-            for number, line in enumerate(lines[:last], 1)
-            if line[:1] not in ("", " ", "\t", "#") and (name := defined_name(line))
-        ]
+        starts = definitions((tree.read(path) or "").split("\n")[:last])
         before = [name for number, name in starts if number <= first][-1:]
         between = [name for number, name in starts if first < number]
         for name in (*before, *between):

@@ -6,7 +6,7 @@ they run on; they are guarded-command models (see `verify.ir.machine`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -177,6 +177,41 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class Frame:
+    """In which order a function of the kernel makes its calls: what the steps of a switch rest on,
+    read from the tree.
+
+    An automaton that runs along each path of `function` in `file`, from its `start`. `calls`: which
+    event a call is (none for ""), by its name as in the source without blanks, the one with its
+    first argument before the plain one (`f(x)`, `f`); `if(CONDITION)` is that of a branch that is
+    taken. `moves`: the state after an event; in any other state the event breaks the frame. States
+    are named as one says it: "with interrupts on". `ends`: where the function may return.
+    `reached`: a state that some path must have. `closed`: in these states, no calls but those that
+    are events or `harmless`, for which the model stands.
+    """
+
+    file: str
+    function: str
+    calls: Mapping[str, str]
+    start: str
+    moves: Mapping[tuple[str, str], str]
+    ends: Set[str]
+    reached: str
+    closed: Set[str] = frozenset()
+    harmless: Set[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Callers:
+    """Which functions in `folder` and in the target's files may make certain `calls`, named as in
+    the source; nothing else there may speak of them, but to declare or define them."""
+
+    calls: tuple[str, ...]
+    functions: tuple[str, ...]
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
 class Assumption:
     """A fact that the model takes for granted, by id, as printed to the user."""
 
@@ -216,8 +251,10 @@ class Target:
     the cells of registers that must be quiet while they are accessed.
     `platform(input)`: this input of setup is the same for all vCPUs of a machine. `transient`:
     kernel objects that no vCPU owns and that every cycle sets before it uses them. `replaced`:
-    functions of the kernel that the model stands for, besides those with contracts. `orderings`,
-    `watches` and `checks` are the rules of this switch, besides those that every switch has.
+    functions of the kernel that the model stands for, besides those with contracts. `frames`: in
+    which order the kernel takes the steps, and `callers`: who else may not; nothing is proved of a
+    kernel where that is not so. `orderings`, `watches` and `checks` are the rules of this switch,
+    besides those that every switch has.
     `interrupted`: the same switch with interrupts before any of its instructions, for the
     properties in their nmi form.
     `from_guest(m)`: the emulated access that runs is the guest's, not userspace's.
@@ -252,6 +289,8 @@ class Target:
     orderings: Sequence[Ordering]
     watches: Sequence[Watch] = ()
     checks: Sequence[Check] = ()
+    frames: Sequence[Frame] = ()
+    callers: Sequence[Callers] = ()
     interrupted: Target | None = None
     from_guest: Callable[[Machine], Any] = lambda m: m.flag(True)
     assumptions: Sequence[Assumption] = field(default_factory=tuple)

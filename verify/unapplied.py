@@ -12,15 +12,21 @@ from verify.source.tree import Tree
 
 
 def summary(
-    patch: PatchReport, names: tuple[str, ...], functions: Set[str], program: Program, tree: Tree
+    patch: PatchReport,
+    names: tuple[str, ...],
+    functions: Set[str],
+    files: Set[str],
+    program: Program,
+    tree: Tree,
 ) -> PatchSummary:
-    """What became of a patch; a hunk that could have changed what is checked affects all of it."""
+    """What became of a patch; a hunk that could have changed what is checked affects all of it.
+    functions, and files besides those of the program: where that is."""
     failed = tuple(
         FailedHunk(
             hunk.file,
             hunk.line,
             hunk.reason,
-            names if _touches(hunk.file, hunk.scope, functions, program, tree) else (),
+            names if _touches(hunk.file, hunk.scope, functions, files, program, tree) else (),
         )
         for hunk in patch.failed
     )
@@ -30,12 +36,17 @@ def summary(
 
 
 def _touches(
-    file: str, scope: Sequence[str], functions: Set[str], program: Program, tree: Tree
+    file: str,
+    scope: Sequence[str],
+    functions: Set[str],
+    files: Set[str],
+    program: Program,
+    tree: Tree,
 ) -> bool:
     """Could a hunk that did not apply have changed what was checked?"""
     used = program.sources()
     if not scope:
-        return any(f == file for f, _, _ in used)
+        return file in files or any(f == file for f, _, _ in used)
     if any(name in functions for name in scope):
         return True
     words = re.compile(r"\b(" + "|".join(map(re.escape, scope)) + r")\b")

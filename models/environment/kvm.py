@@ -35,8 +35,10 @@ ASSUMPTIONS = (
     ),
     Assumption(
         "kvm.configured-before-run",
-        "CPUID and PERF_CAPABILITIES are set once, before the vCPU first runs, and stay "
-        "(cpuid.c: kvm_set_cpuid, kvm_can_set_cpuid_and_feature_msrs)",
+        "CPUID and PERF_CAPABILITIES may be set to anything, again and again, and registers in "
+        "between, before the vCPU first runs; then they stay: kvm_pmu_refresh refuses (pmu.c, by "
+        "kvm_can_set_cpuid_and_feature_msrs), and nothing else resets the PMU, RESET and INIT of "
+        "the vCPU included: its callers are read from the tree",
     ),
     Assumption(
         "kvm.event-filter",

@@ -13,7 +13,7 @@ from models.hardware.pmu import Pmu
 from verify.ir.contract import CallSite, Contract
 from verify.ir.machine import Machine
 from verify.ir.program import Program
-from verify.target import Access, Phase, Register, Step
+from verify.target import Access, Assumption, Callers, Frame, Phase, Register, Step
 
 HEADERS = (
     "arch/x86/kvm/x86.h",
@@ -67,12 +67,29 @@ def instructions(pmu: Pmu) -> dict[str, Contract]:
     }
 
 
-def reset(m: Machine, registers: Sequence[Register]) -> None:
-    """After creation a guest finds in its registers what KVM says is there."""
+def configured_before(
+    m: Machine, pmu: str, copies: Sequence[tuple[str, str]], gp: int, fixed: int
+) -> None:
+    """Userspace may have given the vCPU another configuration first, of up to so many counters, and
+    set any register: only what the kernel resets is then as after RESET."""
+    valid = (1 << gp) - 1 | ((1 << fixed) - 1) << _FIXED_COUNTERS
+    m.set(f"{pmu}.all_valid_pmc_idx[0]", m.const(valid, 64))
+    m.set(f"{pmu}.nr_arch_gp_counters", m.const(gp, 32))
+    m.set(f"{pmu}.nr_arch_fixed_counters", m.const(fixed, 32))
+    for _, field in copies:
+        m.set(field, m.fresh(f"before: {field}", 64))
+
+
+def reset(m: Machine, registers: Sequence[Register], pmu: str) -> None:
+    """What a guest must find in its registers after RESET: 0, but GLOBAL_CTRL has the counters on
+    that are no fixed ones."""
+    count = m.get(f"{pmu}.nr_arch_gp_counters").zext(64)
+    values = {"GLOBAL_CTRL": (m.const(1, 64) << count) - 1}
     for register in registers:
         for i in range(register.count):
             m.set(register.ghost.format(i), m.const(0, 64))
-            accepted, value, _ = register.reads[0](m, i)
+            accepted, _, _ = register.reads[0](m, i)
+            value = values.get(register.name, m.const(0, 64))
             m.set(register.ghost.format(i), m.ite(accepted, value, m.const(0, 64)))
 
 
@@ -81,6 +98,9 @@ def present(program: Program, pmu: str, fields: Sequence[tuple[str, str]]) -> li
     members = program.record("kvm_pmu").members
     return [(cell, f"{pmu}.{name}") for cell, name in fields if name.partition("[")[0] in members]
 
+
+_FIXED_COUNTERS = 32
+"""Where KVM's map of counters has the fixed ones."""
 
 COPY = "copy"
 """What traces call a change of KVM's copy of a register while hardware has the register."""
@@ -106,6 +126,82 @@ def edited(
 
 
 PUT, LOADED = "put", "loaded"
+
+_ON, _OFF = "with interrupts on", "with interrupts off"
+_IN = "while the guest's PMU is loaded"
+_WRITES = (
+    *("wrmsr", "wrmsrl", "wrmsrq", "wrmsrns", "native_wrmsr", "native_wrmsrl", "native_wrmsrq"),
+    *("wrmsr_safe", "wrmsrl_safe", "wrmsrq_safe"),
+)
+
+FRAME = Frame(
+    file="arch/x86/kvm/x86.c",
+    function="vcpu_enter_guest",
+    calls={
+        **dict.fromkeys(("local_irq_disable", "raw_local_irq_disable", "local_irq_save"), "off"),
+        **dict.fromkeys(("local_irq_enable", "raw_local_irq_enable"), "on"),
+        **dict.fromkeys(("local_irq_restore", "guard(irq)", "guard(irqsave)"), "perhaps on"),
+        "kvm_mediated_pmu_load": "load",
+        "kvm_mediated_pmu_put": "put",
+        "kvm_x86_call(vcpu_run)": "run",
+        "static_call(kvm_x86_vcpu_run)": "run",
+        **dict.fromkeys(_WRITES, "write"),
+        "wrmsrq(MSR_IA32_XFD_ERR)": "",
+    },
+    start=_ON,
+    moves={
+        (_ON, "off"): _OFF,
+        (_OFF, "off"): _OFF,
+        (_ON, "on"): _ON,
+        (_OFF, "on"): _ON,
+        (_OFF, "load"): _IN,
+        (_IN, "run"): _IN,
+        (_IN, "put"): _OFF,
+    },
+    ends={_ON},
+    reached=_IN,
+    closed={_IN},
+    harmless={
+        "likely",
+        "unlikely",
+        "WARN_ON_ONCE",
+        "guest_timing_enter_irqoff",
+        "kvm_load_guest_pkru",
+        "kvm_load_host_pkru",
+        "kvm_vcpu_apicv_activated",
+        "kvm_vcpu_apicv_active",
+        "kvm_get_apic_mode",
+        "kvm_lapic_enabled",
+        "kvm_x86_call(sync_pir_to_irr)",
+        "kvm_vcpu_exit_request",
+    },
+)
+"""The order of what `steps` has; nothing else may happen in between."""
+
+_KVM = "arch/x86/kvm"
+CALLERS = (
+    Callers(
+        ("kvm_mediated_pmu_load", "kvm_mediated_pmu_put", "kvm_x86_call(vcpu_run)"),
+        (FRAME.function,),
+        _KVM,
+    ),
+    # Not the RESET or INIT of a vCPU.
+    Callers(("kvm_pmu_reset",), ("kvm_pmu_refresh", "kvm_pmu_destroy"), _KVM),
+    Callers(("kvm_pmu_refresh",), ("kvm_vcpu_after_set_cpuid", "kvm_set_msr_common"), _KVM),
+)
+
+ASSUMPTIONS = (
+    Assumption(
+        "frame.fastpath",
+        "the fastpath emulates instructions only when kvm_pmu_is_fastpath_emulation_allowed says "
+        "so, and may enter the guest again without put any number of times",
+    ),
+    Assumption(
+        "frame.calls",
+        "what vcpu_enter_guest calls besides leaves interrupts on or off as it finds them and does "
+        "not touch the PMU while that is loaded",
+    ),
+)
 
 
 def steps(

@@ -14,7 +14,7 @@ from models.hardware import intel_pmu as pmu
 from models.hardware import vmx
 from verify.ir.contract import CallSite, Contract
 from verify.ir.machine import Machine
-from verify.target import Assumption
+from verify.target import Assumption, Frame
 
 VCPU = "vmx.vcpu"
 PMU_LEAF = 0xA
@@ -47,6 +47,32 @@ ASSUMPTIONS = (
     Assumption("vmx.msr-bitmap", "the CPU has MSR bitmaps, and KVM uses them"),
     Assumption("vmx.no-nested", "the vCPU runs no nested guest"),
 )
+
+_BEFORE, _LEFT, _FAILED = "before VM-entry", "after VM-exit", "after a VM-entry that failed"
+_REFRESHED, _HANDLED = "after the refresh of GLOBAL_CTRL", "after the fastpath"
+
+FRAME = Frame(
+    file="arch/x86/kvm/vmx/vmx.c",
+    function="vmx_vcpu_run",
+    calls={
+        "vmx_vcpu_enter_exit": "enter",
+        "__vmx_vcpu_run": "enter",
+        "if(unlikely(vmx->fail))": "failed",
+        "if(unlikely(vmx_get_exit_reason(vcpu).failed_vmentry))": "failed",
+        "vmx_refresh_guest_perf_global_control": "refresh",
+        "vmx_exit_handlers_fastpath": "handle",
+    },
+    start=_BEFORE,
+    moves={
+        (_BEFORE, "enter"): _LEFT,
+        (_LEFT, "failed"): _FAILED,
+        (_LEFT, "refresh"): _REFRESHED,
+        (_REFRESHED, "handle"): _HANDLED,
+    },
+    ends={_BEFORE, _FAILED, _REFRESHED, _HANDLED},
+    reached=_REFRESHED,
+)
+"""What happens between VM-entry and the fastpath."""
 
 
 def _write_field(m: Machine, call: CallSite) -> None:

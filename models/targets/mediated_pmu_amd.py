@@ -253,12 +253,13 @@ def _setup(program: Program, m: Machine) -> None:
         m.assume(~m.get(cell) | m.get(KVM_HAS[name]))
     m.assume(~m.get(GUEST_HAS[PERFMON_V2]) | m.get("config.guest_has_cpuid_pmu"))
     m.call("kvm_pmu_init", vcpu)
+    mediated.configured_before(m, PMU, _copies(program), _handled(program), 0)
     m.call("kvm_pmu_refresh", vcpu)
     m.settle()
     m.call("svm_recalc_pmu_msr_intercepts", vcpu)
     m.call("svm_recalc_instruction_intercepts", vcpu)
     emulated_amd.limits(m, PMU)
-    mediated.reset(m, _registers(program))
+    mediated.reset(m, _registers(program), PMU)
 
 
 def _enter(m: Machine) -> None:
@@ -362,7 +363,6 @@ _MUTABLE = re.compile(
 )
 
 REPLACED = (
-    "vcpu_enter_guest",
     "svm_vcpu_enter_exit",
     "__svm_vcpu_run",
     "svm_exit_handlers_fastpath",
@@ -378,13 +378,10 @@ ASSUMPTIONS = (
     Assumption(
         "frame.order",
         "each stay in the guest is load, svm_vcpu_run, again on the fastpath, put, with "
-        "interrupts off (x86.c: vcpu_enter_guest)",
+        "interrupts off: read from the tree (x86.c: vcpu_enter_guest), on all paths through its "
+        "calls",
     ),
-    Assumption(
-        "frame.fastpath",
-        "the fastpath emulates instructions only when kvm_pmu_is_fastpath_emulation_allowed says "
-        "so, and may enter the guest again without put any number of times",
-    ),
+    *mediated.ASSUMPTIONS,
     Assumption(
         "hw.counts",
         "the CPU has 48-bit counters, at most one more than KVM handles, and one for all of the "
@@ -453,6 +450,8 @@ TARGET = Target(
     platform=_of_platform,
     transient=("guest_lvtpc_loaded",),
     replaced=REPLACED,
+    frames=(mediated.FRAME,),
+    callers=mediated.CALLERS,
     orderings=(),
     watches=WATCHES,
     checks=CHECKS,

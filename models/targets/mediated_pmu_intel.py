@@ -377,13 +377,14 @@ def _setup(program: Program, m: Machine) -> None:
     supported = m.get("kvm_caps.supported_perf_cap")
     m.assume((m.get(f"{VCPU}.arch.perf_capabilities") & ~supported).eq(0))
     m.call("kvm_pmu_init", vcpu)
+    mediated.configured_before(m, PMU, _copies(program), *_handled(program))
     m.call("kvm_pmu_refresh", vcpu)
     m.settle()
     m.call("vmx_recalc_pmu_msr_intercepts", vcpu)
     m.call("vmx_recalc_instruction_intercepts", vcpu)
     m.set("config.limit_guest_gp", (m.const(1, 64) << _gp_width(m).zext(64)) - 1)
     m.set("config.limit_guest_fixed", (m.const(1, 64) << _fixed_width(m).zext(64)) - 1)
-    mediated.reset(m, _registers(program))
+    mediated.reset(m, _registers(program), PMU)
 
 
 def _fresh_vmcs(m: Machine) -> None:
@@ -596,7 +597,6 @@ CHECKS = (
 )
 
 REPLACED = (
-    "vcpu_enter_guest",
     "vmx_vcpu_run",
     "__vmx_vcpu_run",
     "vmx_vcpu_enter_exit",
@@ -613,13 +613,10 @@ ASSUMPTIONS = (
     Assumption(
         "frame.order",
         "each stay in the guest is load, VM-entry, guest, VM-exit, the refresh of GLOBAL_CTRL, the "
-        "fastpath, put, with interrupts off (x86.c: vcpu_enter_guest, vmx.c: vmx_vcpu_run)",
+        "fastpath, put, with interrupts off: read from the tree (x86.c: vcpu_enter_guest, vmx.c: "
+        "vmx_vcpu_run), on all paths through their calls",
     ),
-    Assumption(
-        "frame.fastpath",
-        "the fastpath emulates instructions only when kvm_pmu_is_fastpath_emulation_allowed says "
-        "so, and may enter the guest again without put any number of times",
-    ),
+    *mediated.ASSUMPTIONS,
     Assumption(
         "hw.counts",
         "the CPU has 32- to 48-bit counters, and at most one counter of each kind more than KVM "
@@ -704,6 +701,8 @@ PLAIN = Target(
     platform=_of_platform,
     transient=("guest_lvtpc_loaded",),
     replaced=REPLACED,
+    frames=(mediated.FRAME, vmx_kernel.FRAME),
+    callers=mediated.CALLERS,
     orderings=(
         Ordering(
             "order.fixed3-metrics.load",

@@ -101,6 +101,13 @@ class Repository:
         """The commit has such a path, whether its content is there or not."""
         return bool(self._git("ls-tree", "--full-tree", commit, f":(literal){path}").strip())
 
+    def paths(self, commit: str, folder: str) -> list[str]:
+        """All paths in a folder of a commit and those below, in order."""
+        text = self._git(
+            "ls-tree", "-r", "-z", "--full-tree", "--name-only", commit, f":(literal){folder}"
+        )
+        return sorted({*text.split("\0")} - {""})
+
     def object(self, name: str) -> tuple[str, bytes]:
         """Kind and content of an object; kind "missing", "dangling", "symlink" or the like when
         there is none. BadInput when it is larger than a source file can be."""
@@ -212,6 +219,11 @@ class GitTree:
         if kind in ("symlink", "loop"):
             raise BadInput(f"{path}: a symbolic link that leads out of {self.root}, or nowhere")
         return decode(data) if kind == "blob" else None
+
+    def paths(self, folder: str) -> list[str]:
+        """Paths of the C files and headers in a folder and those below, in order."""
+        paths = self._repository.paths(self._commit, folder)
+        return [path for path in paths if path.endswith((".c", ".h"))]
 
     def mark(self, path: str, line: int) -> str | None:
         """Always None: no patch has touched this tree."""

@@ -68,6 +68,14 @@ class Overlay:
             return None
         return "".join(line.text + "\n" for line in lines)
 
+    def paths(self, folder: str) -> list[str]:
+        """Paths of the C files and headers in a folder and those below, in order."""
+        found = {path: True for path in self._tree.paths(folder)}
+        for path, lines in self._files.items():
+            if path.startswith(f"{folder}/") and path.endswith((".c", ".h")):
+                found[path] = lines is not None
+        return sorted(path for path, there in found.items() if there)
+
     def mark(self, path: str, line: int) -> str | None:
         """ "+" when a patch added this line (from 1) of the read text, else None."""
         if path not in self._files:

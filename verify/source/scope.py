@@ -1,6 +1,7 @@
 """Which C definitions a hunk is about, told from its text alone."""
 
 import re
+from collections.abc import Sequence
 
 from verify.source.patch import Hunk, LineKind
 
@@ -48,6 +49,16 @@ def defined_name(text: str) -> str | None:
     """Name of the function, array, macro or aggregate whose definition starts on this line."""
     found = _definition(text)
     return found[1] if found else None
+
+
+def definitions(lines: Sequence[str]) -> list[tuple[int, str]]:
+    """Line, from 1, and name of what is begun at the margin; indented lines and labels stand in
+    what was last begun there."""
+    return [
+        (number, name)
+        for number, line in enumerate(lines, 1)
+        if line[:1] not in ("", " ", "\t", "#") and (name := defined_name(line))
+    ]
 
 
 def _definition(text: str) -> tuple[str, str] | None:

@@ -26,6 +26,9 @@ class Tree(Protocol):
     def read(self, path: str) -> str | None:
         """Text of a file, None when the tree has no such file."""
 
+    def paths(self, folder: str) -> list[str]:
+        """Paths of the C files and headers in a folder and those below, in order."""
+
     def mark(self, path: str, line: int) -> str | None:
         """ "+" when a patch added this line of the read text, else None."""
 
@@ -53,6 +56,12 @@ class KernelTree:
         if path not in self._texts:
             self._texts[path] = self._load(path)
         return self._texts[path]
+
+    def paths(self, folder: str) -> list[str]:
+        """Paths of the C files and headers in a folder and those below, in order."""
+        check_path(folder, self.root)
+        below = (self._base / folder).rglob("*.[ch]")
+        return sorted(path.relative_to(self._base).as_posix() for path in below)
 
     def mark(self, path: str, line: int) -> str | None:
         """Always None: no patch has touched this tree."""

@@ -20,5 +20,6 @@ struct kvm_vcpu {
 };
 
 void kvm_make_request(int req, struct kvm_vcpu *vcpu);
+bool kvm_vcpu_exit_request(struct kvm_vcpu *vcpu);
 
 #endif

@@ -9,17 +9,19 @@ bool enable_vmware_backdoor;
 /* One stay in the guest, as far as the PMU goes. Exits that need nothing re-enter at once. */
 int vcpu_enter_guest(struct kvm_vcpu *vcpu)
 {
-	int again;
+	bool again;
 
 	local_irq_disable();
+	if (kvm_vcpu_exit_request(vcpu))
+		goto out;
+
 	kvm_mediated_pmu_load(vcpu);
-
 	do {
-		again = vmx_vcpu_run(vcpu);
-	} while (again);
-
+		again = kvm_x86_call(vcpu_run)(vcpu);
+	} while (again && !kvm_vcpu_exit_request(vcpu));
 	kvm_mediated_pmu_put(vcpu);
-	local_irq_enable();
 
+out:
+	local_irq_enable();
 	return 1;
 }
