@@ -43,13 +43,13 @@ Expect = Callable[[Machine, str, int, Any, Any], None]
 by userspace."""
 
 
-def _present(cpu: Cpu, m: Machine, number: int, data: Any, from_host: Any) -> Any:
+def _present(cpu: Cpu, m: Machine, number: Any, data: Any, from_host: Any) -> Any:
     """Fill in the kernel's description of an access; is the MSR valid for this guest?"""
-    m.set(f"{MSR_DATA}.index", m.const(number, 32))
+    m.set(f"{MSR_DATA}.index", number)
     m.set(f"{MSR_DATA}.host_initiated", as_bool(m, from_host, 8))
     m.set(f"{MSR_DATA}.data", data)
     m.set(BY_USERSPACE, from_host)
-    valid = m.call("kvm_pmu_is_valid_msr", m.address(cpu.vcpu), m.const(number, 32))
+    valid = m.call("kvm_pmu_is_valid_msr", m.address(cpu.vcpu), number)
     return valid.nonzero()
 
 
@@ -60,7 +60,7 @@ def read(cpu: Cpu, m: Machine, number: int, from_host: Any = None) -> tuple[Any,
     if from_host is None:
         from_host = m.fresh("by userspace", 0)
     with m.when(switched):
-        valid = _present(cpu, m, number, m.const(0, 64), from_host)
+        valid = _present(cpu, m, m.const(number, 32), m.const(0, 64), from_host)
         with m.when(valid):
             refused = m.call("kvm_pmu_get_msr", m.address(cpu.vcpu), m.address(MSR_DATA)).nonzero()
         value = m.get(f"{MSR_DATA}.data")
@@ -77,14 +77,21 @@ def read_counter(cpu: Cpu, m: Machine, ecx: int) -> tuple[Any, Any]:
     return switched & ~refused, m.get(data)
 
 
+def write(cpu: Cpu, m: Machine, number: Any, data: Any, from_host: Any) -> tuple[Any, Any]:
+    """A write by userspace or not: (the MSR is valid for this guest, it refuses the value)."""
+    valid = _present(cpu, m, number, data, from_host)
+    with m.when(valid):
+        refused = m.call("kvm_pmu_set_msr", m.address(cpu.vcpu), m.address(MSR_DATA)).nonzero()
+    return valid, refused
+
+
 def take_back(cpu: Cpu, m: Machine, number: int) -> tuple[Any, Any, Any]:
     """Userspace reads an MSR and writes the result to a vCPU of the same configuration: (it could
     read, 1 when the write is refused, 0)."""
     accepted, value = read(cpu, m, number, m.flag(True))
     with m.when(accepted):
-        valid = _present(cpu, m, number, value, m.flag(True))
+        valid, refused = write(cpu, m, m.const(number, 32), value, m.flag(True))
         with m.when(valid):
-            refused = m.call("kvm_pmu_set_msr", m.address(cpu.vcpu), m.address(MSR_DATA)).nonzero()
             with m.when(refused):
                 m.emit("refused", f"MSR {number:#x}", value, value, "kvm_pmu_set_msr")
         with m.when(~valid):
@@ -113,9 +120,7 @@ def _write(cpu: Cpu, m: Machine, number: int, expect: Expect) -> None:
     kind, index = cpu.pmu.numbers(m)[number]
     with m.when(mediated(m, cpu.vcpu)):
         data, from_host = m.fresh("data", 64), m.fresh("by userspace", 0)
-        valid = _present(cpu, m, number, data, from_host)
-        with m.when(valid):
-            refused = m.call("kvm_pmu_set_msr", m.address(cpu.vcpu), m.address(MSR_DATA)).nonzero()
+        valid, refused = write(cpu, m, m.const(number, 32), data, from_host)
         with m.when(valid & ~refused):
             expect(m, kind, index, data, from_host)
 
@@ -138,7 +143,7 @@ def accesses(
     MSRs and by RDPMC with each of these in ECX."""
     numbers, counters = tuple(numbers), tuple(counters)
 
-    def write(number: int) -> Callable[[Machine], None]:
+    def written(number: int) -> Callable[[Machine], None]:
         return lambda m: _write(cpu, m, number, expect)
 
     def reads(m: Machine) -> None:
@@ -154,5 +159,5 @@ def accesses(
         with m.when(mediated(m, cpu.vcpu)):
             m.call("kvm_pmu_handle_event", m.address(cpu.vcpu))
 
-    result = [Access(f"write {number:#x}", write(number)) for number in numbers]
+    result = [Access(f"write {number:#x}", written(number)) for number in numbers]
     return [*result, Access("event filter", filtered), Access("reads", reads)]

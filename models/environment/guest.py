@@ -17,7 +17,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from models.environment.cpu import Cpu
-from models.hardware import msr
 from models.hardware.pmu import GLOBAL_CTRL, GLOBAL_STATUS
 from verify.ir.machine import Machine
 from verify.target import Observation
@@ -32,11 +31,11 @@ def _numbers(cpu: Cpu, m: Machine, cell: str) -> tuple[int, ...]:
     )
 
 
-def _open(m: Machine, access: str, numbers: Sequence[int]) -> Any:
+def _open(cpu: Cpu, m: Machine, access: str, numbers: Sequence[int]) -> Any:
     """The guest's RDMSR ("R") or WRMSR ("W") of one of these MSRs is not intercepted."""
     result = m.flag(False)
     for number in numbers:
-        result = result | ~m.get(msr.bitmap(access, number))
+        result = result | ~cpu.intercepts(m, access, number)
     return result
 
 
@@ -45,12 +44,12 @@ def writable(cpu: Cpu, m: Machine, cell: str) -> Any:
     numbers = _numbers(cpu, m, cell)
     if cell == GLOBAL_STATUS:
         numbers = cpu.pmu.WRITES_STATUS
-    return _open(m, "W", numbers) & cpu.pmu.exists(m, cell)
+    return _open(cpu, m, "W", numbers) & cpu.pmu.exists(m, cell)
 
 
 def readable(cpu: Cpu, m: Machine, cell: str) -> Any:
     """The guest can read the register directly, by RDMSR or RDPMC."""
-    result = _open(m, "R", _numbers(cpu, m, cell))
+    result = _open(cpu, m, "R", _numbers(cpu, m, cell))
     if cell in cpu.pmu.by_rdpmc(m):
         result = result | ~cpu.rdpmc_exits(m)
     return result & cpu.pmu.exists(m, cell)
@@ -137,8 +136,8 @@ def _status(cpu: Cpu, m: Machine, can: Mapping[str, Any]) -> None:
     settable = m.ite(cpu.owns_ctrl(m), legal & cpu.pmu.GUEST_EVENT_BITS, none)
     for cell, possible in can.items():
         settable = settable | m.ite(possible, m.const(1 << cpu.pmu.position(cell), 64), none)
-    settable = settable | m.ite(_open(m, "W", (set_,)), legal, none)
-    clearable = m.ite(_open(m, "W", (clear,)), legal, none)
+    settable = settable | m.ite(_open(cpu, m, "W", (set_,)), legal, none)
+    clearable = m.ite(_open(cpu, m, "W", (clear,)), legal, none)
     before = m.get(GLOBAL_STATUS)
     after = before | (m.fresh("overflow", 64) & settable)
     after = after & ~(m.fresh("acknowledge", 64) & clearable)

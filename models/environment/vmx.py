@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from models.environment import bitmap
+from models.environment import bitmap, nested
 from models.environment.cpu import Cpu
-from models.environment.kvm import always, anything, cell, nothing
+from models.environment.kvm import always, anything, nothing
 from models.hardware import intel_pmu as pmu
 from models.hardware import vmx
 from verify.ir.contract import CallSite, Contract
@@ -25,7 +25,7 @@ CELLS = {"config.guest_pdcm": 0}
 FEATURES = {"X86_FEATURE_PDCM": ("config.host_pdcm", "config.guest_pdcm")}
 """Whether CPU and guest have PERF_CAPABILITIES."""
 
-CPU = Cpu(pmu, VCPU, vmx.rdpmc_exits, vmx.loads_global_ctrl)
+CPU = Cpu(pmu, VCPU, vmx.rdpmc_exits, vmx.loads_global_ctrl, nested.intercepts)
 
 ASSUMPTIONS = (
     Assumption(
@@ -45,7 +45,6 @@ ASSUMPTIONS = (
         "(vmx.c: vmx_set_intercept_for_msr)",
     ),
     Assumption("vmx.msr-bitmap", "the CPU has MSR bitmaps, and KVM uses them"),
-    Assumption("vmx.no-nested", "the vCPU runs no nested guest"),
 )
 
 _BEFORE, _LEFT, _FAILED = "before VM-entry", "after VM-exit", "after a VM-entry that failed"
@@ -77,11 +76,13 @@ FRAME = Frame(
 
 def _write_field(m: Machine, call: CallSite) -> None:
     field, value = call.args
+    for number, name in vmx.CONTROLS.items():
+        with m.when(field.eq(number)):
+            vmx.set_controls(m, name, _fit(value, 32))
     for number, name in vmx.FIELDS.items():
         with m.when(field.eq(number)):
             before = m.get(name)
-            width = before.width
-            after = value.extract(width - 1, 0) if value.width > width else value.zext(width)
+            after = _fit(value, before.width)
             m.emit("VMWRITE", name, before, after)
             m.set(name, after)
 
@@ -90,22 +91,15 @@ def _read_field(m: Machine, call: CallSite) -> Any:
     (field,) = call.args
     width = getattr(call.result, "width", 64)
     value = m.fresh("other field", width)
-    for number, name in vmx.FIELDS.items():
-        found = m.get(name)
-        found = found.extract(width - 1, 0) if found.width > width else found.zext(width)
-        value = m.ite(field.eq(number), found, value)
+    fields = {number: m.get(name) for number, name in vmx.FIELDS.items()}
+    fields |= {number: vmx.controls(m, name) for number, name in vmx.CONTROLS.items()}
+    for number, found in fields.items():
+        value = m.ite(field.eq(number), _fit(found, width), value)
     return value
 
 
-def _change_bits(name: str) -> Contract:
-    """Set or clear bits of a control word."""
-
-    def answer(m: Machine, call: CallSite) -> None:
-        _, bits, on = call.args
-        before = m.get(name)
-        m.set(name, m.ite(on.nonzero(), before | bits, before & ~bits))
-
-    return answer
+def _fit(value: Any, width: int) -> Any:
+    return value.extract(width - 1, 0) if value.width > width else value.zext(width)
 
 
 def contracts() -> dict[str, Contract]:
@@ -114,13 +108,9 @@ def contracts() -> dict[str, Contract]:
         **dict.fromkeys(
             ("vmcs_write64", "vmcs_write32", "vmcs_write16", "vmcs_writel"), _write_field
         ),
-        "vmcs_read64": _read_field,
-        "vmcs_read32": _read_field,
-        "exec_controls_get": cell("vmcs.exec_controls"),
-        "exec_controls_changebit": _change_bits("vmcs.exec_controls"),
-        "vm_entry_controls_changebit": _change_bits("vmcs.entry_controls"),
-        "vm_exit_controls_changebit": _change_bits("vmcs.exit_controls"),
-        **bitmap.contracts(pmu),
+        **dict.fromkeys(("vmcs_read64", "vmcs_read32", "vmcs_readl"), _read_field),
+        "__model_intercept": bitmap.intercept(pmu),
+        **nested.contracts(CPU),
         "is_td_vcpu": always(0),
         "intel_get_fixed_pmc_eventsel": anything("event"),
         "x86_perf_get_lbr": nothing,

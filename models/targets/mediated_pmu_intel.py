@@ -16,6 +16,7 @@ from models.environment import (
     guest_intel,
     kvm,
     mediated,
+    nested,
     nmi,
     prelude,
 )
@@ -51,13 +52,19 @@ FILES = (
     "arch/x86/kvm/vmx/pmu_intel.h",
     "arch/x86/kvm/vmx/capabilities.h",
     "arch/x86/kvm/vmx/vmcs.h",
+    "arch/x86/kvm/vmx/vmcs12.h",
     "arch/x86/kvm/vmx/vmx.h",
+    "arch/x86/kvm/vmx/nested.h",
+    "arch/x86/kvm/vmx/hyperv.h",
+    "arch/x86/kvm/vmx/common.h",
     *mediated.HEADERS,
+    "include/hyperv/hvgdk.h",
     "arch/x86/include/asm/vmx.h",
     "arch/x86/include/asm/vmxfeatures.h",
     *mediated.SOURCES,
     "arch/x86/kvm/vmx/pmu_intel.c",
     "arch/x86/kvm/vmx/vmx.c",
+    "arch/x86/kvm/vmx/nested.c",
 )
 CONFIG = dict.fromkeys(
     (
@@ -75,7 +82,7 @@ def _dialect(defines: Mapping[str, str]) -> Dialect:
     return Dialect(
         files=FILES,
         config=dict(CONFIG),
-        prelude=prelude("kernel.h", "kvm.h", "vmx.h"),
+        prelude=prelude("kernel.h", "kvm.h", "vmx.h", "nested.h"),
         defines=dict(defines),
         tables={"kvm_pmu_ops": "intel_pmu_ops"},
     )
@@ -107,9 +114,8 @@ def _sizes(program: Program) -> tuple[int, int]:
 
 def _cells(program: Program) -> dict[str, int]:
     gp, fixed = _sizes(program)
-    intercepts = {
-        msr.bitmap(access, number): 0 for number in msr.table(gp, fixed) for access in ("R", "W")
-    }
+    numbers = msr.table(gp, fixed)
+    intercepts = {msr.bitmap(access, number): 0 for number in numbers for access in ("R", "W")}
     ghosts = ["GLOBAL_CTRL", "GLOBAL_STATUS", "FIXED_CTR_CTRL", "PERF_METRICS"]
     ghosts += [f"{kind}[{i}]" for i in range(gp) for kind in ("PMC", "EVTSEL")]
     ghosts += [f"FIXED_CTR[{i}]" for i in range(fixed)]
@@ -119,10 +125,10 @@ def _cells(program: Program) -> dict[str, int]:
         **kvm.CELLS,
         **vmx_kernel.CELLS,
         **intercepts,
+        **nested.cells(numbers),
         **{ghost(kind): 64 for kind in ghosts},
         **mediated.CELLS,
         "config.size_kvm_gp": 8,
-        "config.guest_nested": 0,
         "config.limit_guest_gp": 64,
         "config.limit_guest_fixed": 64,
     }
@@ -206,7 +212,7 @@ SETTINGS = (
         1,
     ),
     Setting(
-        "guest.nested", "1: the guest may run guests of its own", _cell("config.guest_nested"), 0
+        "guest.nested", "1: the guest may run guests of its own", _cell(vmx.GUEST_NESTED), 0
     ),
     Setting("kvm.mediated", "1: KVM uses the mediated PMU", _flag("enable_mediated_pmu"), 1),
     Setting(
@@ -249,6 +255,21 @@ def _of_platform(name: str) -> bool:
 # Registers ------------------------------------------------------------------------------------
 
 
+def _read(m: Machine, number: int) -> tuple[Any, Any]:
+    nested.point(m)
+    return emulated.read(CPU, m, number)
+
+
+def _read_counter(m: Machine, ecx: int) -> tuple[Any, Any]:
+    nested.point(m)
+    return emulated.read_counter(CPU, m, ecx)
+
+
+def _take_back(m: Machine, number: int) -> tuple[Any, Any, Any]:
+    nested.point(m)
+    return emulated.take_back(CPU, m, number)
+
+
 def _registers(program: Program) -> list[Register]:
     gp, fixed = _handled(program)
 
@@ -263,40 +284,40 @@ def _registers(program: Program) -> list[Register]:
 
     def read(first: int, kind: str, many: bool, mask: str | None = None) -> EmulatedRead:
         def emulated_read(m: Machine, i: int) -> tuple[Any, Any, Any]:
-            accepted, value = emulated.read(CPU, m, first + i)
+            accepted, value = _read(m, first + i)
             expected = m.get(ghost(kind, i if many else None))
             return accepted, value, expected if mask is None else expected & m.get(mask)
 
         return emulated_read
 
     def by_rdpmc(m: Machine, i: int) -> tuple[Any, Any, Any]:
-        accepted, value = emulated.read_counter(CPU, m, i)
+        accepted, value = _read_counter(m, i)
         return accepted, value, m.get(ghost("PMC", i)) & m.get("config.limit_guest_gp")
 
     def back(*numbers: int) -> Any:
         def migration(number: int) -> EmulatedRead:
-            return lambda m, i: emulated.take_back(CPU, m, number + i)
+            return lambda m, i: _take_back(m, number + i)
 
         return tuple(migration(number) for number in numbers)
 
     def zero(number: int) -> EmulatedRead:
-        return lambda m, i: (*emulated.read(CPU, m, number), m.const(0, 64))
+        return lambda m, i: (*_read(m, number), m.const(0, 64))
 
     def fixed_counter(k: int) -> Register:
         def enumerated(m: Machine, i: int) -> Any:
             return with_pmu(m, m.const(k, 32).ult(m.get(f"{PMU}.nr_arch_fixed_counters")))
 
         def emulated_read(m: Machine, i: int) -> tuple[Any, Any, Any]:
-            accepted, value = emulated.read(CPU, m, msr.FIXED_CTR0 + k)
+            accepted, value = _read(m, msr.FIXED_CTR0 + k)
             expected = m.get(ghost("FIXED_CTR", k)) & m.get("config.limit_guest_fixed")
             return accepted, value, expected
 
         def by_rdpmc(m: Machine, i: int) -> tuple[Any, Any, Any]:
-            accepted, value = emulated.read_counter(CPU, m, pmu.RDPMC_FIXED | k)
+            accepted, value = _read_counter(m, pmu.RDPMC_FIXED | k)
             return accepted, value, m.get(ghost("FIXED_CTR", k)) & m.get("config.limit_guest_fixed")
 
         def migration(m: Machine, i: int) -> tuple[Any, Any, Any]:
-            return emulated.take_back(CPU, m, msr.FIXED_CTR0 + k)
+            return _take_back(m, msr.FIXED_CTR0 + k)
 
         name, cell = f"FIXED_CTR{k}", pmu.fixed_ctr(k)
         reads = (emulated_read, by_rdpmc)
@@ -395,7 +416,7 @@ def _fresh_vmcs(m: Machine) -> None:
     m.set("vmcs.guest_global_ctrl", m.const(0, 64))
     m.set("vmcs.host_global_ctrl", m.const(0, 64))
     m.set("vmx.msr_autostore.nr", m.const(0, 32))
-    m.set("vmx.loaded_vmcs", m.address("vmx.vmcs01"))
+    nested.fresh(CPU, m)
     for slot in range(AUTOSTORE_SLOTS):
         m.set(f"vmx.msr_autostore.val[{slot}].index", m.const(0, 32))
         m.set(f"vmx.msr_autostore.val[{slot}].value", m.const(0, 64))
@@ -437,7 +458,7 @@ def _leave(program: Program, m: Machine) -> None:
 
 
 def _steps(program: Program) -> list[Step]:
-    return mediated.steps(
+    found = mediated.steps(
         CPU,
         vmx.enter,
         partial(guest_intel.guest, CPU),
@@ -445,22 +466,25 @@ def _steps(program: Program) -> list[Step]:
         _registers(program),
         _copies(program),
     )
+    return nested.steps(CPU, program, found)
 
 
 def _accesses(program: Program) -> list[Access]:
     gp, fixed = _sizes(program)
     counters = pmu.by_ecx(gp, fixed)
     accesses = emulated.accesses(CPU, msr.table(gp, fixed), counters, emulated_intel.expect)
-    return [*accesses, mediated.instruction(VCPU, _copies(program))]
+    accesses.append(mediated.instruction(VCPU, _copies(program)))
+    return nested.accesses(CPU, program, accesses)
 
 
 _MUTABLE = re.compile(
-    r"hw\.|ghost\.|run\.|vmcs\.guest_global_ctrl|msr_data\.|guest_lvtpc_loaded"
+    r"hw\.|ghost\.|run\.|vmcs\.(other_)?guest_global_ctrl|msr_data\.|guest_lvtpc_loaded"
     r"|vmx\.vcpu\.arch\.pmu\.(global_ctrl|global_status|fixed_ctr_ctrl|fixed_ctr_ctrl_hw)$"
     r"|vmx\.vcpu\.arch\.pmu\.(perf_metrics|reprogram_pmi.*|pmc_counting.*|pmc_in_use.*)$"
     r"|vmx\.vcpu\.arch\.pmu\.\w+_counters\[\d+\]\.(counter|eventsel_hw)$"
     r"|vmx\.vcpu\.arch\.pmu\.gp_counters\[\d+\]\.eventsel$"
     r"|vmx\.msr_autostore\.val\[\d+\]\.value$"
+    r"|vmcs12\.|vmx\.nested\.|vmx\.vcpu\.arch\.nested_run_pending$"
 )
 
 
@@ -607,6 +631,7 @@ REPLACED = (
     "init_vmcs",
     "vmx_set_intercept_for_msr",
     "kvm_pmu_ops_update",
+    *nested.REPLACED,
 )
 
 ASSUMPTIONS = (
@@ -646,6 +671,7 @@ ASSUMPTIONS = (
     *nmi.ASSUMPTIONS,
     *kvm.ASSUMPTIONS,
     *vmx_kernel.ASSUMPTIONS,
+    *nested.ASSUMPTIONS,
     *emulated.ASSUMPTIONS,
     *emulated_intel.ASSUMPTIONS,
 )
@@ -678,9 +704,10 @@ PLAIN = Target(
         "vmx_recalc_pmu_msr_intercepts",
         "vmx_recalc_instruction_intercepts",
         "vmx_refresh_guest_perf_global_control",
+        *nested.FUNCTIONS,
     ),
     dialect=_dialect,
-    objects={"vmx": "struct vcpu_vmx", MSR_DATA: "struct msr_data"},
+    objects={"vmx": "struct vcpu_vmx", MSR_DATA: "struct msr_data", **nested.OBJECTS},
     cells=_cells,
     contracts=_contracts,
     settings=SETTINGS,

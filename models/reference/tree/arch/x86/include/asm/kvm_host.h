@@ -57,6 +57,8 @@ struct kvm_pmu {
 
 struct kvm_vcpu_arch {
 	u64 perf_capabilities;
+	/* The guest hypervisor's VMLAUNCH or VMRESUME is under way. */
+	bool nested_run_pending;
 	struct kvm_lapic *apic;
 	struct kvm_pmu pmu;
 };

@@ -13,7 +13,15 @@
 enum vmcs_field {
 	GUEST_IA32_PERF_GLOBAL_CTRL	= 0x2808,
 	HOST_IA32_PERF_GLOBAL_CTRL	= 0x2c04,
+	CPU_BASED_VM_EXEC_CONTROL	= 0x4002,
+	VM_EXIT_CONTROLS		= 0x400c,
 	VM_EXIT_MSR_STORE_COUNT		= 0x400e,
+	VM_ENTRY_CONTROLS		= 0x4012,
+};
+
+/* Why a VM-entry fails, for the exit qualification. */
+enum vm_entry_failure_code {
+	ENTRY_FAIL_DEFAULT = 0,
 };
 
 /* One slot of the lists of MSRs that VMX saves or loads by itself. */
