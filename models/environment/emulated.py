@@ -91,9 +91,8 @@ def take_back(cpu: Cpu, m: Machine, number: int) -> tuple[Any, Any, Any]:
     accepted, value = read(cpu, m, number, m.flag(True))
     with m.when(accepted):
         valid, refused = write(cpu, m, m.const(number, 32), value, m.flag(True))
-        with m.when(valid):
-            with m.when(refused):
-                m.emit("refused", f"MSR {number:#x}", value, value, "kvm_pmu_set_msr")
+        with m.when(valid), m.when(refused):
+            m.emit("refused", f"MSR {number:#x}", value, value, "kvm_pmu_set_msr")
         with m.when(~valid):
             m.emit("refused", f"MSR {number:#x}", value, value, "kvm_pmu_is_valid_msr")
     return accepted, as_bool(m, ~valid | refused, 1), m.const(0, 1)

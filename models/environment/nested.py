@@ -29,7 +29,7 @@ from verify.target import Access, Assumption, Phase, Step
 VMCS12 = "vmcs12"
 OBJECTS = {VMCS12: "struct vmcs12"}
 MERGED = "vmcs02.merged"
-"""vmcs02's bitmap is that of the present stay."""
+"""L2 runs, and vmcs02's bitmap is that of the present stay; else it is an earlier one."""
 FUNCTIONS = (
     "nested_vmx_merge_pmu_msr_bitmaps",
     "prepare_vmcs02_early",
@@ -220,7 +220,7 @@ def _prepare(cpu: Cpu, program: Program, m: Machine) -> None:
         word = m.fresh(f"vmcs02.{name}", 32)
         m.set(f"vmcs02.{name}", word)
         m.set(f"{_VMCS02}.controls_shadow.{shadow}", word)
-    m.set(MERGED, m.flag(True))
+    m.set(MERGED, vmx.nested(m))
     with m.when(vmx.nested(m)):
         bitmaps = (m.address("__model_bitmap12"), m.address("__model_bitmap02"))
         m.call("nested_vmx_merge_pmu_msr_bitmaps", m.address(cpu.vcpu), *bitmaps)

@@ -67,7 +67,7 @@ def set_controls(m: Machine, name: str, value: Any) -> None:
 def use(m: Machine, vmcs02: bool) -> None:
     """From now on the other VMCS is in use, which is vmcs02 or not."""
     now, other = m.get(GUEST_GLOBAL_CTRL), m.get(OTHER_GUEST_GLOBAL_CTRL)
-    m.emit("VMPTRLD", GUEST_GLOBAL_CTRL, now, other, "of vmcs02" if vmcs02 else "of vmcs01")
+    m.emit("switch", GUEST_GLOBAL_CTRL, now, other, f"to {'vmcs02' if vmcs02 else 'vmcs01'}")
     m.set(GUEST_GLOBAL_CTRL, other)
     m.set(OTHER_GUEST_GLOBAL_CTRL, now)
     m.set(NESTED, m.flag(vmcs02))

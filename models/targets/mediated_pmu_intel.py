@@ -211,9 +211,7 @@ SETTINGS = (
         lambda m: _guest_capability(m, msr.CAP_FW_WRITES),
         1,
     ),
-    Setting(
-        "guest.nested", "1: the guest may run guests of its own", _cell(vmx.GUEST_NESTED), 0
-    ),
+    Setting("guest.nested", "1: the guest may run guests of its own", _cell(vmx.GUEST_NESTED), 0),
     Setting("kvm.mediated", "1: KVM uses the mediated PMU", _flag("enable_mediated_pmu"), 1),
     Setting(
         "kvm.vmware_backdoor", "1: the VMware backdoor is on", _flag("enable_vmware_backdoor"), 0

@@ -19,6 +19,8 @@ ACTORS = ("guest", "host")
 """Operations that say who acts, whatever the phase is called."""
 INTERRUPT = "NMI"
 """What an interrupt does."""
+SWITCH = "switch"
+"""The guest goes on with another set of state."""
 EFFECT = "effect"
 """A change that an access of another register brings about."""
 COUNTS = {"count": "{} counts", "overflow": "a counter overflows into {}"}

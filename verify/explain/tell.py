@@ -79,13 +79,16 @@ def _of_a_rule(violation: Violation) -> bool:
 def _relevant(steps: Sequence[Step], violation: Violation, named: Sequence[int]) -> list[int]:
     """The steps that touch what the property is about, and those that bring such a step about:
     accesses with an effect on it, and what the cause names. Changes only, but for accesses of the
-    violated register itself. Interrupts are always a part of the story."""
+    violated register itself. Interrupts and switches to other state are always a part of the
+    story."""
     about = {violation.register, violation.late, violation.follows} - {""}
     kept = set(named)
     for i, step in enumerate(steps):
         if step.op == SKIP or (step.op.startswith(BREAKS) and not violation.rule):
             continue
         if step.op == cause.INTERRUPT and step.before != step.after:
+            kept.add(i)
+        if step.op == cause.SWITCH:
             kept.add(i)
         name = short(step.register)
         if step.register in about or (f"ghost.{name}" == step.register and f"hw.{name}" in about):
