@@ -56,8 +56,15 @@ struct ops {
 	const u32 limit;
 };
 
+/* Its last member is named like others. */
+struct trailing {
+	u32 length;
+	u64 value[];
+};
+
 struct device {
 	struct counter counters[4];
+	struct trailing *sign;
 	struct counter *current;
 	u32 flags:3;
 	u32 mode:6;

@@ -170,7 +170,11 @@ class Extract:
         if start < 0:
             return
         end = closing(tokens, start)
-        body = self._members(tokens[start + 1 : end], item.file, kind == "union")
+        inside = tokens[start + 1 : end]
+        body = self._members(inside, item.file, kind == "union")
+        if [t[0] for t in body if t[0] in "[];"] == ["[", "]", ";"] and body[-3][0] == "[":
+            # C has no struct with nothing but a flexible array.
+            body = self._members(inside, item.file, True)
         at = max(i for i in range(start) if tokens[i][0] in _TAGS)
         tail = [t for t in tokens[end + 1 : -1] if t[0].startswith("_") or t[0] in "()"]
         line = tokens[end][1]
