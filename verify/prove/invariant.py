@@ -181,9 +181,13 @@ class _Templates:
         return list(dict.fromkeys(c for value in values for c in _cells_in(value)))
 
     def _targets(self, cell: str) -> list[str]:
-        """The hardware that a cell goes into, which no step changes."""
+        """The hardware that a cell goes into, which no step changes: in a step, and in one after
+        an access that copies the cell to another one."""
+        copied = [(c, v) for access in self.switch.accesses for c, v in access.post.items()]
+        value = self.state[cell]
+        ways = {cell, *(c for c, v in copied if value in written(v, self.state[c]))}
         posts = [(c, v) for step in self.switch.steps for c, v in step.post.items()]
-        return [c for c, v in posts if self.is_hardware(c) and cell in _cells_in(v)]
+        return [c for c, v in posts if self.is_hardware(c) and ways.intersection(_cells_in(v))]
 
     def _fixed_bits(self, access: Relation, cell: str) -> Iterator[Term]:
         """From bits that are 1 in all that an access writes to a cell: bits that are 0 in it stay
