@@ -180,8 +180,6 @@ def contracts(cpu: Cpu) -> dict[str, Contract]:
 
 def fresh(cpu: Cpu, m: Machine) -> None:
     """A vCPU that has not run any guest of its own."""
-    for name, number in _BITMAPS.items():
-        m.set(name, m.const(number, 64))
     m.set(f"{_VMCS01}.msr_bitmap", m.address("__model_bitmap01"))
     m.set(f"{_VMCS02}.msr_bitmap", m.address("__model_bitmap02"))
     m.set(vmx.NESTED, m.flag(False))
@@ -193,7 +191,9 @@ def fresh(cpu: Cpu, m: Machine) -> None:
 
 
 def point(m: Machine) -> None:
-    """Have KVM's pointer point to the VMCS in use."""
+    """Have KVM's pointer point to the VMCS in use, and tell the bitmaps apart."""
+    for name, number in _BITMAPS.items():
+        m.set(name, m.const(number, 64))
     m.set(_LOADED, m.ite(vmx.nested(m), m.address(_VMCS02), m.address(_VMCS01)))
 
 
