@@ -1,7 +1,7 @@
 # Needs python3.11 (or a later python3), make and a package index.
 
 .DEFAULT_GOAL := verify
-.PHONY: setup verify test test-all cases crosscheck mutate kernels schemas browser man lint bench clean
+.PHONY: setup verify test test-all cases crosscheck mutate fuzz kernels schemas browser man lint bench clean
 
 BIN := .venv/bin
 STAMP := .venv/.stamp
@@ -39,6 +39,10 @@ crosscheck: kernels
 mutate: setup
 	$(BIN)/msrproof mutate $(if $(MUTATE_KERNEL),--kernel $(MUTATE_KERNEL),\
 		--patch models/reference/patches/perf-metrics.patch)
+
+# make fuzz FUZZ="--count 100 --seed 7 --seconds 600 c mails"
+fuzz: kernels
+	@$(BIN)/python -m tests.fuzz $(FUZZ)
 
 kernels: setup
 	@$(BIN)/python -m tests.kernels.fetch || \

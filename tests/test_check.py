@@ -13,6 +13,7 @@ import models
 import models.reference
 import models.targets
 from verify.check import run, switch_of
+from verify.errors import BadInput
 from verify.report.text import render
 from verify.request import Request
 from verify.result import PROVED, UNKNOWN, Report
@@ -55,6 +56,16 @@ def test_a_hunk_that_does_not_apply_makes_unknown(tmp_path: Path) -> None:
     assert {(r.verdict, r.reason) for r in report.results} == {(UNKNOWN, where)}
     assert report.exit_status == 2
     assert f"not applied: {hunk.file}:{hunk.line}" in render(report, 200)
+
+
+def test_a_function_whose_head_is_no_c_is_none_that_models_can_call(tmp_path: Path) -> None:
+    tree = shutil.copytree(Path(models.reference.__file__).parent / "tree", tmp_path / "tree")
+    pmu = tree / "arch/x86/kvm/pmu.c"
+    head = "bool kvm_pmu_is_valid_msr("
+    assert head in pmu.read_text()
+    pmu.write_text(pmu.read_text().replace(head, f"{head}(u8)"))
+    with pytest.raises(BadInput, match="no function kvm_pmu_is_valid_msr that can be read"):
+        run(Request(kernel=tree, cache=False))
 
 
 @pytest.mark.parametrize("unknown", [False, True])

@@ -239,6 +239,13 @@ def test_a_tree_of_which_nothing_can_be_run_comes_to_an_end() -> None:
         compare(text)
 
 
+@needs_gcc
+def test_what_c_gives_no_value_is_not_compared() -> None:
+    outcome = compare(small.TEXT.replace("u64 found = 0;", "u64 found;"))
+    assert outcome.found is None
+    assert outcome.left_out["a local variable is read before it has a value"] > 0
+
+
 # A counterexample as a program ----------------------------------------------------------------
 
 

@@ -497,6 +497,12 @@ def test_goto_goes_forward_to_an_enclosing_list() -> None:
     assert run(*body) == 1
 
 
+def test_a_function_that_ends_without_its_value_is_stuck() -> None:
+    with pytest.raises(Stuck, match="f ends without a value"):
+        machine(function(result=U32)).call("f")
+    assert machine(function()).call("f") is None
+
+
 def test_return_from_within_an_expression() -> None:
     inner = StatementExpr((Return(u32(3), L),), u32(1), U32)
     assert run(ExprStmt(inner, L), Return(u32(2), L)) == 3

@@ -19,7 +19,9 @@ from verify.encode.unknown import POINTERS
 from verify.errors import BadInput, InternalError
 from verify.explain import tell
 from verify.explain.replay import replay
+from verify.ir.nodes import Function, Unmodelled
 from verify.ir.program import Program
+from verify.ir.types import VOID
 from verify.prove import certificate
 from verify.prove.ask import Solve
 from verify.prove.context import Context
@@ -437,13 +439,21 @@ def program_of(tree: Tree, target: Target, defines: Mapping[str, str]) -> CProgr
             if plain.constant(name) is None:
                 raise BadInput(f"--define {name}: the tree has no such constant")
     program = CProgram(tree, target.dialect(defines))
-    missing = [name for name in target.functions if program.function(name) is None]
+    missing = [name for name in target.functions if not _has_head(program.function(name))]
     if missing:
         raise BadInput(
             f"{tree.root} ({tree.version}): no function {', '.join(missing[:3])} that can be read;"
             f" give a kernel tree that has what {target.name} checks"
         )
     return program
+
+
+def _has_head(function: Function | None) -> bool:
+    """Whether models can call it. Of a head that is no C neither parameters nor result are known:
+    nothing is left but the whole text."""
+    if function is None or function.parameters or function.result != VOID:
+        return function is not None
+    return not any(isinstance(s, Unmodelled) and s.loc == function.loc for s in function.body)
 
 
 def _result(judgement: Judgement, switch: Switch, program: Program, tree: Tree) -> Result:

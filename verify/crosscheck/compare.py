@@ -108,7 +108,7 @@ def crosscheck(
         for run in sampler:
             if run.script is None:
                 outcome.left_out[re.sub(r"\d+", "N", run.reason)] += 1
-                _require_some(outcome, len(batch))
+                _require_some(outcome, len(batch) + min(BATCH, runs))
                 continue
             batch.append((run, run.script))
             if len(batch) < min(BATCH, runs - outcome.same):
@@ -127,9 +127,9 @@ def crosscheck(
     raise AssertionError("runs are endless")
 
 
-def _require_some(outcome: Outcome, waiting: int) -> None:
+def _require_some(outcome: Outcome, some: int) -> None:
     """BadInput when hardly any run comes to its end: it could go on for ever."""
-    if outcome.left_out.total() > LEFT_OUT * (outcome.same + waiting + BATCH):
+    if outcome.left_out.total() > LEFT_OUT * (outcome.same + some):
         why = outcome.left_out.most_common(1)[0][0]
         raise BadInput(f"crosscheck: hardly any run comes to its end with this tree: {why}")
 

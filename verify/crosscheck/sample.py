@@ -21,6 +21,7 @@ from verify.target import EmulatedRead, Target
 Action = Callable[[Any], object]
 
 SETUP = "setup"
+UNDEFINED = "/undef/"  # in the names of inputs for which C has no value
 STEPS = 80  # from each setup
 CHANGED = 4  # cells, or inputs, at most that are changed
 KEPT = 16  # setups that others are bred from
@@ -182,6 +183,8 @@ class Sampler:
         self, case: Case, inputs: dict[str, int], draw: Callable[[int], int]
     ) -> tuple[Run, Recorder | None]:
         def given(name: str, width: int) -> int:
+            if UNDEFINED in name:
+                raise Incomparable("a local variable is read before it has a value")
             if name not in inputs:
                 inputs[name] = draw(width)
             return inputs[name]

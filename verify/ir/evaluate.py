@@ -168,6 +168,8 @@ class Evaluator:
             self._frames.append(_Frame(function, scope, function.loc))
             try:
                 self._list(function.body)
+                if not isinstance(function.result, Void):
+                    raise self.stuck(f"{function.name} ends without a value")
             except _Return as leave:
                 return leave.value
             finally:
