@@ -11,7 +11,8 @@ KVM makes them when L2 is entered, and L2 may stay.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -200,6 +201,14 @@ def point(m: Machine) -> None:
 def _unpoint(m: Machine) -> None:
     """The pointer is no state of its own: it follows from which VMCS is in use."""
     m.set(_LOADED, m.address(_VMCS01))
+
+
+@contextmanager
+def pointed(m: Machine) -> Iterator[None]:
+    """Meanwhile KVM's pointer points to the VMCS in use."""
+    point(m)
+    yield
+    _unpoint(m)
 
 
 def _vmcs12(program: Program, m: Machine) -> Any:

@@ -254,18 +254,23 @@ def _of_platform(name: str) -> bool:
 
 
 def _read(m: Machine, number: int) -> tuple[Any, Any]:
-    nested.point(m)
-    return emulated.read(CPU, m, number)
+    with nested.pointed(m):
+        return emulated.read(CPU, m, number)
 
 
 def _read_counter(m: Machine, ecx: int) -> tuple[Any, Any]:
-    nested.point(m)
-    return emulated.read_counter(CPU, m, ecx)
+    with nested.pointed(m):
+        return emulated.read_counter(CPU, m, ecx)
 
 
 def _take_back(m: Machine, number: int) -> tuple[Any, Any, Any]:
-    nested.point(m)
-    return emulated.take_back(CPU, m, number)
+    with nested.pointed(m):
+        return emulated.take_back(CPU, m, number)
+
+
+def _load_back(m: Machine, number: int) -> tuple[Any, Any, Any]:
+    with nested.pointed(m):
+        return emulated.load_back(CPU, m, number)
 
 
 def _registers(program: Program) -> list[Register]:
@@ -368,7 +373,7 @@ def _registers(program: Program) -> list[Register]:
             (read(msr.PERF_METRICS, "PERF_METRICS", False),),
             migrations=back(msr.PERF_METRICS),
             # Of the others no value is assumed away, so fault.load speaks of all of them.
-            arrivals=(lambda m, i: emulated.load_back(CPU, m, msr.PERF_METRICS),),
+            arrivals=(lambda m, i: _load_back(m, msr.PERF_METRICS),),
         ),
     ]  # fmt: skip
 
