@@ -1,12 +1,15 @@
 """Every must-find case: the mistake is refuted for its cause, its right version is proved.
 
+Many cases have one right version: it is proved once, to have what any of their mistakes breaks.
+
 On kernels, `make test-all` runs the cases that domain.md names, on the newest one all of them and
 on the one before it those of the seed mail; the rest is marked `product`, for `make cases`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -27,37 +30,71 @@ BEFORE = "7.2"
 CASES = load()
 
 
-def parameter(case: Case, *more: str) -> object:
-    """A case as an argument of a test; `more`: the version of a kernel."""
-    marks = [pytest.mark.skip(reason=case.pending)] if case.pending else []
-    if more and not (case.name in REQUIRED and (more == (NEWEST,) or of_the_seed(case))):
-        marks.append(pytest.mark.product)
-    return pytest.param(case, *more, id="-".join((case.name, *more)), marks=marks)
+@dataclass(frozen=True)
+class Twins:
+    """Cases that have the same right version."""
+
+    cases: tuple[Case, ...]
+
+    @property
+    def properties(self) -> tuple[str, ...]:
+        """All that their mistakes break."""
+        return tuple(dict.fromkeys(name for case in self.cases for name in case.properties))
 
 
-def of_the_seed(case: Case) -> bool:
-    return bool(case.wrong["kernel"].patches)
+def twins(cases: Sequence[Case], kind: str) -> list[Twins]:
+    """The cases, which have no others to share a right version with."""
+    groups: list[list[Case]] = []
+    for case in cases:
+        like = (case.right[kind], case.target, case.config, case.hardware)
+        for group in groups:
+            first = group[0]
+            if (first.right[kind], first.target, first.config, first.hardware) == like:
+                group.append(case)
+                break
+        else:
+            groups.append([case])
+    return [Twins(tuple(group)) for group in groups]
 
 
-ON_REFERENCE = pytest.mark.parametrize(
-    "case", [parameter(case) for case in CASES if "reference" in case.wrong]
-)
-ON_KERNELS = pytest.mark.parametrize(
-    ("case", "version"),
-    [
-        parameter(case, version)
+def is_product(case: Case, version: str) -> bool:
+    """Only `make cases` runs it on this kernel."""
+    of_the_seed = bool(case.wrong["kernel"].patches)
+    return not (case.name in REQUIRED and (version == NEWEST or of_the_seed))
+
+
+def cases_of(kind: str) -> list[Case]:
+    return [case for case in CASES if kind in case.wrong and not case.pending]
+
+
+def on_kernels(found: Callable[[list[Case]], Sequence[tuple[str, object]]]) -> list[object]:
+    """What is `found` in the cases, by names, for each kernel as arguments of a test."""
+    return [
+        pytest.param(item, version, id=f"{name}-{version}", marks=[pytest.mark.product] * product)
         for version in (BEFORE, NEWEST)
-        for case in CASES
-        if "kernel" in case.wrong
-    ],
-)
+        for product in (False, True)
+        for name, item in found(
+            [c for c in cases_of("kernel") if is_product(c, version) == product]
+        )
+    ]
 
 
-def answers(case: Case, built: Built, kernel: Path | None) -> Mapping[str, Result]:
+def named(cases: Sequence[Case]) -> list[tuple[str, object]]:
+    return [(case.name, case) for case in cases]
+
+
+def named_twins(cases: Sequence[Case], kind: str = "kernel") -> list[tuple[str, object]]:
+    """Twins by their first case and how many more there are."""
+    return [(f"{t.cases[0].name}+{len(t.cases) - 1}", t) for t in twins(cases, kind)]
+
+
+def answers(
+    case: Case, built: Built, kernel: Path | None, properties: tuple[str, ...]
+) -> Mapping[str, Result]:
     request = Request(
         kernel=kernel,
         target=case.target,
-        properties=case.properties,
+        properties=properties,
         defines=built.defines,
         config=case.config,
         hardware=case.hardware,
@@ -80,7 +117,8 @@ def is_found(refuted: Refuted, result: Result) -> None:
 
 
 def the_mistake_is_found(case: Case, root: Path, kernel: Path | None, folders: list[Path]) -> None:
-    found = answers(case, case.build(open_tree(root, ["Makefile"]), folders), kernel)
+    built = case.build(open_tree(root, ["Makefile"]), folders)
+    found = answers(case, built, kernel, case.properties)
     for refuted in case.refutes:
         is_found(refuted, found[refuted.property])
     for untold in case.unknown:
@@ -90,25 +128,29 @@ def the_mistake_is_found(case: Case, root: Path, kernel: Path | None, folders: l
 
 
 def the_right_version_is_proved(
-    case: Case, root: Path, kernel: Path | None, folders: list[Path]
+    of: Twins, root: Path, kernel: Path | None, folders: list[Path]
 ) -> None:
-    found = answers(case, case.build_right(open_tree(root, ["Makefile"]), folders), kernel)
+    case = of.cases[0]
+    built = case.build_right(open_tree(root, ["Makefile"]), folders)
+    found = answers(case, built, kernel, of.properties)
     for name, result in found.items():
         assert result.verdict == PROVED, f"{name}: {result.verdict}: {result.reason}"
 
 
-@ON_REFERENCE
+@pytest.mark.parametrize("case", [pytest.param(c, id=c.name) for c in cases_of("reference")])
 def test_the_mistake_is_found(case: Case) -> None:
     the_mistake_is_found(case, REFERENCE, None, [])
 
 
-@ON_REFERENCE
-def test_the_right_version_is_proved(case: Case) -> None:
-    the_right_version_is_proved(case, REFERENCE, None, [])
+@pytest.mark.parametrize(
+    "of", [pytest.param(t, id=n) for n, t in named_twins(cases_of("reference"), "reference")]
+)
+def test_the_right_version_is_proved(of: Twins) -> None:
+    the_right_version_is_proved(of, REFERENCE, None, [])
 
 
 @pytest.mark.kernel
-@ON_KERNELS
+@pytest.mark.parametrize(("case", "version"), on_kernels(named))
 def test_the_mistake_is_found_in_a_kernel(
     case: Case,
     version: str,
@@ -120,12 +162,12 @@ def test_the_mistake_is_found_in_a_kernel(
 
 
 @pytest.mark.kernel
-@ON_KERNELS
+@pytest.mark.parametrize(("of", "version"), on_kernels(named_twins))
 def test_the_right_version_of_a_kernel_is_proved(
-    case: Case,
+    of: Twins,
     version: str,
     kernel_tree: Callable[[str], Path],
     patch_folders: Callable[[Case], list[Path]],
 ) -> None:
     root = kernel_tree(version)
-    the_right_version_is_proved(case, root, root, patch_folders(case))
+    the_right_version_is_proved(of, root, root, patch_folders(of.cases[0]))
