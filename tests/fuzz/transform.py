@@ -240,9 +240,11 @@ class Rewriter:
     # Names, expressions -------------------------------------------------------------------------
 
     def _is_free(self, name: str) -> bool:
-        """No macro gets it that calls a member like its argument, as pmu_to_vcpu() does."""
+        """No macro gets it that calls a member like its argument, as pmu_to_vcpu() does, and none
+        of this file speaks of it."""
         captured = rf"\w_to_\w+\(\s*{name}\s*\)|(?:container_of|offsetof)\([^;]*\b{name}\b"
-        return not re.search(captured, self.text)
+        macro = rf"^[ \t]*#[ \t]*define\b(?:[^\n]*\\\n)*[^\n]*\b{name}\b"
+        return not re.search(captured, self.text) and not re.search(macro, self.text, re.M)
 
     def renamed(self) -> str | None:
         """Another name for a local."""
