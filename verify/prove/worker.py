@@ -61,7 +61,8 @@ class Worker:
         self.solver = solver
         self.pid = 0
         self._memory = memory
-        self._inherited = _statm(1)
+        # What is shared with files comes to the child only when it looks at it.
+        self._inherited = _statm(1) - _statm(2)
         self._buffer = bytearray()
         requests, self._requests = os.pipe()
         self.replies, replies = os.pipe()
@@ -167,7 +168,8 @@ def _limit(memory: int) -> None:
 
 
 def _statm(field: int) -> int:
-    """A field of /proc/self/statm, in bytes: 1 is the resident memory, 5 data and stack."""
+    """A field of /proc/self/statm, in bytes: 1 is the resident memory, 2 that of files, 5 data
+    and stack."""
     with open("/proc/self/statm") as statm:
         return int(statm.read().split()[field]) * resource.getpagesize()
 
