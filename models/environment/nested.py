@@ -213,9 +213,9 @@ def pointed(m: Machine) -> Iterator[None]:
 
 def _vmcs12(program: Program, m: Machine) -> Any:
     """L1 has anything in its VMCS."""
-    for name, kind in program.record("vmcs12").members.items():
-        if isinstance(kind, Int):
-            m.set(f"{VMCS12}.{name}", m.fresh(f"vmcs12.{name}", kind.width))
+    for name, member in program.record("vmcs12").members.items():
+        if isinstance(member.type, Int):
+            m.set(f"{VMCS12}.{name}", m.fresh(f"vmcs12.{name}", member.type.width))
     return m.address(VMCS12)
 
 
@@ -288,21 +288,23 @@ def accesses(cpu: Cpu, program: Program, found: Sequence[Access]) -> list[Access
 
     def enter(m: Machine) -> None:
         m.set(emulated.BY_USERSPACE, m.flag(False))
+        vmcs12 = _vmcs12(program, m)
         with m.when(m.get(vmx.GUEST_NESTED) & ~m.get(vmx.NESTED)):
-            _enter(cpu, program, m)
+            _enter(cpu, vmcs12, m)
 
     def leave(m: Machine) -> None:
         m.set(emulated.BY_USERSPACE, m.flag(False))
+        vmcs12 = _vmcs12(program, m)
         with m.when(vmx.nested(m)):
-            _leave(cpu, program, m)
+            _leave(cpu, vmcs12, m)
 
     every = [*found, Access("enter L2", enter), Access("leave L2", leave)]
     return [replace(a, run=_sequence(point, a.run, _unpoint)) for a in every]
 
 
-def _enter(cpu: Cpu, program: Program, m: Machine) -> None:
+def _enter(cpu: Cpu, vmcs12: Any, m: Machine) -> None:
     """VMLAUNCH or VMRESUME, by L1."""
-    vcpu, vmcs12 = m.address(cpu.vcpu), _vmcs12(program, m)
+    vcpu = m.address(cpu.vcpu)
     failure = m.address("__model_entry_failure")
     m.write(m.address(f"{cpu.vcpu}.arch.nested_run_pending"), "", 1)
     own = mediated(m, cpu.vcpu)
@@ -325,9 +327,9 @@ def _enter(cpu: Cpu, program: Program, m: Machine) -> None:
                 m.set(ghost("GLOBAL_CTRL"), before)
 
 
-def _leave(cpu: Cpu, program: Program, m: Machine) -> None:
+def _leave(cpu: Cpu, vmcs12: Any, m: Machine) -> None:
     """A VM-exit that L1 gets to see."""
-    vcpu, vmcs12 = m.address(cpu.vcpu), _vmcs12(program, m)
+    vcpu = m.address(cpu.vcpu)
     own = mediated(m, cpu.vcpu)
     with m.when(~own):
         vmx.use(m, False)

@@ -309,11 +309,12 @@ def infer(
             location: (*background, *(fact.term for fact in kept if fact.location == location))
             for location in switch.locations()
         }
+        known = {form for chain in open_ for form in chain}
         left, tried = kept, set(kept)
         while left:
             # What is lost under this hypothesis is lost under weaker ones, too. So the forms that
             # take the place of others are tried at once.
-            lost = _lost(switch, holding, ways, kept, left, asker)
+            lost = _lost(switch, holding, ways, known, left, asker)
             open_ = [chain[1:] if chain[0] in lost else chain for chain in open_]
             open_ = [chain for chain in open_ if chain]
             left = [f for f in dict.fromkeys(chain[0] for chain in open_) if f not in tried]
@@ -362,12 +363,12 @@ def _lost(
     switch: Switch,
     holding: Mapping[str, tuple[Term, ...]],
     ways: _Ways,
-    kept: Sequence[Fact],
+    known: Collection[Fact],
     left: Sequence[Fact],
     asker: Asker,
 ) -> set[Fact]:
-    """Those `left` that are not shown to hold from setup on and to be kept, with all `kept` as the
-    hypothesis, which is `holding`, with the background, by location."""
+    """Those `left` that are not shown to hold from setup on and to be kept, by the hypothesis
+    `holding` (with the background, by location), of which all `known` follow."""
     at_home = [fact for fact in left if fact.location == switch.home]
     starts = _substituted([fact.term for fact in at_home], switch.initial)
     setup = (*switch.config, *switch.pinned)
@@ -377,7 +378,7 @@ def _lost(
     ]
     asked += [
         (way.fact, Question(_about(way.fact), holding[way.start], way.term))
-        for way in ways.of(left, set(kept))
+        for way in ways.of(left, known)
     ]
     answers = asker.each([question for _, question in asked])
     return {fact for (fact, _), a in zip(asked, answers, strict=True) if a.status != UNSAT}

@@ -15,8 +15,8 @@ from verify.encode.term import Term
 from verify.prove.ask import Solve
 from verify.prove.goal import SAT, Goal
 
-MACHINES = 4
-ROUNDS = 4
+MACHINES = 8
+ROUNDS = 8
 WRITES = 4
 AWAY = 2
 PAIRS = 3
@@ -51,10 +51,20 @@ def states(switch: Switch, background: Sequence[Term], solve: Solve) -> dict[str
     answers = solve(goals)
     found: dict[str, list[State]] = {location: [] for location in switch.locations()}
     moves = {relation.name: _Move(relation) for relation in switch.relations()}
+    # Of these the background says nothing, so that they may have any value.
+    known = {str(v.name) for v in t.free_vars(background)}
+    free = {
+        name: width
+        for move in moves.values()
+        for name, width in move.constants.items()
+        if name not in known and not name.startswith(hardware)
+    }
     for goal in goals:
         answer = answers[goal.name]
         if answer.status == SAT:
-            _run(switch, State(answer.model), moves, chance, found)
+            start = State({name: chance.getrandbits(width or 1) for name, width in free.items()})
+            start.update(answer.model)
+            _run(switch, start, moves, chance, found)
     return found
 
 
@@ -101,7 +111,7 @@ def _run(
 
 
 class _Move:
-    """A relation, to be run on numbers."""
+    """A relation, to be run on numbers. `constants`: the widths of those that it looks at."""
 
     def __init__(self, relation: Relation) -> None:
         self._cells = list(relation.post)
@@ -111,7 +121,7 @@ class _Move:
         self._first = self._assumed + len(faults)
         self._run = t.Evaluation([*relation.assumes, *faults, *ends])
         names = [(str(v.name), v.width) for v in self._run.variables]
-        self._constants = [name for name, _ in names if name.startswith(_CONSTANT)]
+        self.constants = {n: width for n, width in names if n.startswith(_CONSTANT)}
         self._inputs = [(n, width) for n, width in names if not n.startswith((STATE, *_CONSTANT))]
 
     def step(self, state: State, chance: random.Random) -> State | None:
@@ -120,7 +130,7 @@ class _Move:
 
     def inputs(self, state: State, chance: random.Random) -> dict[str, int]:
         """Some inputs, by name."""
-        masks = [state.get(name, 0) for name in self._constants]
+        masks = [state.get(name, 0) for name in self.constants]
         return {name: _number(width, masks, chance) for name, width in self._inputs}
 
     def after(self, state: State, inputs: Mapping[str, int]) -> State | None:
@@ -173,7 +183,9 @@ def _differ(pair: tuple[State, State], prefixes: tuple[str, ...]) -> bool:
 
 
 def _number(width: int, masks: Sequence[int], chance: random.Random) -> int:
-    """Any number, often one that fits a mask of the configuration: others are refused."""
-    value = chance.getrandbits(width or 1)
+    """Any number, often one that fits a mask of the configuration (others are refused), or the
+    greatest that does (of which one more overflows)."""
+    width = width or 1
+    value = chance.choice((chance.getrandbits(width), (1 << width) - 1))
     mask = chance.choice([*masks, 0]) if width > 1 else -1
     return value & chance.choice((-1, mask, ~mask, ~mask))
