@@ -377,6 +377,20 @@ def test_alternatives(name: str) -> None:
     assert answers[1].not_excluded("ab") == []
 
 
+@pytest.mark.parametrize("name", SOLVERS)
+def test_a_model_meets_the_most_important_wishes(name: str) -> None:
+    many = tuple(t.var(f"v{i}", 8) for i in range(100))
+    wishes = (X.eq(5), X.eq(4), Y.eq(4), X.ult(Y), P, ~P, *(v.eq(9) for v in many))
+    free = Goal(
+        "free", (X.ult(100), Y.ult(100), P | Q, *(v.ult(50) for v in many)), None, None, wishes
+    )
+    narrow = Goal("narrow", (X.ult(5), Y.eq(X), P | Q), None, None, wishes)
+    one, two = solve([free, narrow], solvers={name: SOLVERS[name]})
+    assert {"x": 5, "y": 4, "p": 1}.items() <= one.model.items()
+    assert all(one.model[f"v{i}"] == 9 for i in range(100))
+    assert {"x": 4, "y": 4}.items() <= two.model.items()
+
+
 def test_alternatives_without_an_answer_are_not_excluded() -> None:
     goal = Goal("g", (X.ult(3),), (), (X.eq(4), X.eq(5)))
     answer = one(goal, bad=fake(killed))

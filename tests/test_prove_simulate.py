@@ -30,7 +30,7 @@ def system(load: Mapping[str, Term], put: Mapping[str, Term]) -> Switch:
 
 
 def differing(switch: Switch, lasting: tuple[str, ...] = ()) -> dict[str, set[str]]:
-    seen = pairs(switch, [START] * 20, lambda name: "secret" in name, lasting)
+    seen = pairs(switch, [START] * 20, (), lambda name: "secret" in name, lasting)
     return {
         place: {c for c in CELLS for one, two in found if one[STATE + c] != two[STATE + c]}
         for place, found in seen.items()
@@ -54,5 +54,26 @@ def test_runs_that_differ_in_what_lasts_are_not_followed() -> None:
 def test_inputs_are_possible_in_both_runs() -> None:
     never = system({"k.copy": SECRET}, {"k.later": SHARED})
     never.steps[1] = Relation("put", {"k.later": SHARED}, (t.false,), start="away", end="home")
-    seen = pairs(never, [START] * 5, lambda name: True, ())
+    seen = pairs(never, [START] * 5, (), lambda name: True, ())
     assert seen["away"] and not seen["home"]
+
+
+def test_secrets_at_home_are_those_of_another_known_state() -> None:
+    kept = system({"k.later": t.var(STATE + "k.copy", 8)}, {"k.later": t.const(0, 8)})
+    other = State({**START, STATE + "k.copy": 7, STATE + "k.plain": 1})
+    for holding, places in (
+        ((), {"k.copy", "k.later"}),
+        ((t.var(STATE + "k.copy", 8).eq(0),), set()),
+    ):
+        seen = pairs(kept, [START, other], holding, lambda name: name == STATE + "k.copy", ())
+        found = {c for c in CELLS for one, two in seen["away"] if one[STATE + c] != two[STATE + c]}
+        assert found == places
+
+
+def test_states_of_different_machines_are_not_mixed() -> None:
+    kept = system({"k.later": t.var(STATE + "k.copy", 8)}, {})
+    machines = [
+        State({**START, "config/machine": number, STATE + "k.copy": number}) for number in (1, 2)
+    ]
+    seen = pairs(kept, machines, (), lambda name: True, ())
+    assert all(one[STATE + "k.later"] == two[STATE + "k.later"] for one, two in seen["away"])

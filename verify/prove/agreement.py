@@ -45,7 +45,8 @@ class Agreement:
         self._switch = switch
         self.pair = pair
         self._holding = holding
-        self._seen = simulate.pairs(switch, starts[::START], pair.secret, pair.lasting)
+        known = holding(switch.home)
+        self._seen = simulate.pairs(switch, starts[::START], known, pair.secret, pair.lasting)
         self._facts = self._first()
         self._drop([fact for fact in self._facts if self._is_wrong(fact)])
         while lost := self._lost(asker):

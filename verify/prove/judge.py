@@ -18,7 +18,7 @@ from verify.prove.context import Context
 from verify.prove.goal import SAT, UNSAT, Answer, Goal
 from verify.prove.prefer import wishes
 from verify.prove.property import Property, Violation
-from verify.prove.variants import Refuted, consequences, runs_by_value, variants
+from verify.prove.variants import Refuted, consequences, variants
 from verify.result import VACUOUS
 
 CYCLES = (0, 1)
@@ -76,10 +76,10 @@ class Judge:
         trust = self._induct(cases)
         open_ = [case for case in cases if case.suspects]
         self._find_runs(open_)
-        values = self._choose_models([case for case in open_ if case.scenario is not None])
+        self._choose_models([case for case in open_ if case.scenario is not None])
         refuted = [case for case in open_ if case.scenario is not None]
-        runs = [Refuted(c.prop, c.violations, c.scenario) for c in refuted if c.scenario]
-        by_value = variants(self.context, runs, values, trusted=not any(trust.values()))
+        runs = [Refuted(c.prop, c.violations, c.scenario, c.model) for c in refuted if c.scenario]
+        by_value = variants(self.context, runs, trusted=not any(trust.values()))
         ends = consequences(self.context, [case.prop for case in refuted])
         return [
             self._judgement(case, trust, by_value.get(case.prop.name), ends.get(case.prop.name))
@@ -136,9 +136,8 @@ class Judge:
                     case.scenario = _shown(scenarios, answer)
             waiting = [case for case in waiting if case.scenario is None and case.tries]
 
-    def _choose_models(self, cases: Sequence[_Case]) -> Mapping[str, Answer]:
-        """Look for the most telling run of each kind that was found; on the way, by property, for
-        which values of the hardware's parameters there are such runs."""
+    def _choose_models(self, cases: Sequence[_Case]) -> None:
+        """Look for the most telling run of each kind that was found."""
         goals = [
             Goal(
                 f"model {case.prop.name}",
@@ -149,15 +148,13 @@ class Judge:
             for case in cases
             if case.scenario is not None
         ]
-        runs = [Refuted(c.prop, c.violations, c.scenario) for c in cases if c.scenario]
-        answers = self.context.solve([*goals, *runs_by_value(self.context, runs)])
+        answers = self.context.solve(goals)
         for case in cases:
             answer = answers[f"model {case.prop.name}"]
             case.seconds += answer.seconds
             case.model = answer.model
             if answer.status != SAT:
                 case.scenario = None
-        return answers
 
     def _scenarios(
         self, prop: Property, group: Sequence[Violation], cycles: int

@@ -7,7 +7,7 @@ alike in both runs, then zeros.
 from __future__ import annotations
 
 from verify.encode import term as t
-from verify.encode.switch import Switch
+from verify.encode.switch import CONFIG, Switch
 from verify.encode.term import Term
 from verify.prove.property import SECOND
 from verify.prove.reach import Scenario
@@ -15,7 +15,8 @@ from verify.prove.reach import Scenario
 
 def wishes(switch: Switch, scenario: Scenario) -> tuple[Term, ...]:
     """The wishes for a model of the scenario, the most important first."""
-    variables = t.free_vars(scenario.assertions)
+    # What setup makes of the configuration follows from the rest.
+    variables = [v for v in t.free_vars(scenario.assertions) if not _is_derived(str(v.name))]
     by_name = {str(v.name): v for v in variables}
     options = {id(option) for option in scenario.options}
     flags = [v for v in variables if not v.width and id(v) not in options]
@@ -30,7 +31,11 @@ def wishes(switch: Switch, scenario: Scenario) -> tuple[Term, ...]:
         *(v.eq(twin) for v, twin in twins if twin is not None and twin is not v),
         *(v.eq(0) for v in values),
     ]
-    return tuple(wish for wish in found if wish.op != "const")
+    return tuple(wish for wish in dict.fromkeys(found) if wish.op != "const")
+
+
+def _is_derived(name: str) -> bool:
+    return name.startswith(CONFIG)
 
 
 def _usual(switch: Switch, scenario: Scenario) -> list[Term]:

@@ -145,16 +145,23 @@ class _Move:
 
 
 def pairs(
-    switch: Switch, starts: Sequence[State], secret: Callable[[str], bool], lasting: tuple[str, ...]
+    switch: Switch,
+    starts: Sequence[State],
+    holding: Sequence[Term],
+    secret: Callable[[str], bool],
+    lasting: tuple[str, ...],
 ) -> dict[str, list[tuple[State, State]]]:
-    """States that two runs have reached at each location, which were in one of the states `starts`
-    at home and differ in nothing but secret inputs since; not where cells with the prefixes
-    `lasting` differ at home."""
+    """States that two runs can be in at each location, after one of the states `starts` at home, if
+    they differ in nothing but what is secret, and not in cells with the prefixes `lasting` at home.
+    `holding`: what holds at home of either."""
     chance = random.Random(0)
     moves = {relation.name: _Move(relation) for relation in switch.relations()}
+    holds = t.Evaluation(list(holding))
     found: dict[str, list[tuple[State, State]]] = {place: [] for place in switch.locations()}
-    for start in starts:
-        pair: tuple[State, State] | None = (start, start)
+    for start, other in zip(starts, (*starts[1:], *starts[:1]), strict=True):
+        twin = _mixed(start, other, lambda n: secret(n) and not n.startswith(_named(lasting)))
+        both = twin is not None and all(holds(twin))
+        pair: tuple[State, State] | None = (start, twin if twin and both else start)
         for step in (*switch.steps, *chance.sample(switch.accesses, min(2, len(switch.accesses)))):
             for _ in range(PAIRS if step.start == step.end else 1):
                 after = _both(moves[step.name], pair, secret, chance) if pair else None
@@ -168,6 +175,15 @@ def pairs(
     return found
 
 
+def _mixed(one: State, other: State, secret: Callable[[str], bool]) -> State | None:
+    """The first state with the other's secrets, when both are of one machine."""
+    if any(value != other.get(n) for n, value in one.items() if n.startswith(_CONSTANT)):
+        return None
+    mixed = State(one)
+    mixed.update({n: v for n, v in other.items() if n.startswith(STATE) and secret(n)})
+    return mixed
+
+
 def _both(
     move: _Move, pair: tuple[State, State], secret: Callable[[str], bool], chance: random.Random
 ) -> tuple[State, State] | None:
@@ -178,8 +194,12 @@ def _both(
 
 
 def _differ(pair: tuple[State, State], prefixes: tuple[str, ...]) -> bool:
-    names = tuple(STATE + prefix for prefix in prefixes)
+    names = _named(prefixes)
     return any(value != pair[1][n] for n, value in pair[0].items() if n.startswith(names))
+
+
+def _named(prefixes: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(STATE + prefix for prefix in prefixes)
 
 
 def _number(width: int, masks: Sequence[int], chance: random.Random) -> int:

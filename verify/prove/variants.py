@@ -6,54 +6,81 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from verify.encode.switch import parameter_is
-from verify.encode.term import Term, disj
+from verify.encode.term import Term, disj, evaluate
 from verify.prove.context import Context
-from verify.prove.goal import UNSAT, Answer, Goal
+from verify.prove.goal import UNSAT, Goal
 from verify.prove.property import Property, Violation
 from verify.prove.reach import Scenario, alike, alone
 
 ByValue = dict[str, dict[str, str]]
 
 
-def _values(context: Context) -> list[tuple[str, str, Term]]:
-    """The values that the user has left open."""
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """A value of a parameter that the user has left open; the parameter's cell, then."""
+
+    parameter: str
+    name: str
+    term: Term
+    model: Mapping[str, int]
+
+
+def _values(context: Context) -> list[_Value]:
     switch = context.switch
     return [
-        (p.name, value, parameter_is(switch, p.name, value))
+        _Value(p.name, v, parameter_is(switch, p.name, v), {f"init/{p.cell}": p.values.index(v)})
         for p in switch.target.parameters
         if p.name not in switch.hardware
-        for value in p.values
+        for v in p.values
     ]
 
 
 @dataclass(frozen=True, slots=True)
 class Refuted:
-    """A refuted property with the violations that were looked for, and the run that was found."""
+    """A refuted property with the violations that were looked for, and the run that was found: its
+    scenario, and the model of it."""
 
     prop: Property
     violations: Sequence[Violation]
     scenario: Scenario
+    model: Mapping[str, int]
 
 
-def runs_by_value(context: Context, refuted: Sequence[Refuted]) -> list[Goal]:
-    """For which values the same kind of run exists, by property."""
-    fixed = tuple(term for _, _, term in _values(context))
-    return [Goal(r.prop.name, r.scenario.assertions, (), fixed) for r in refuted]
-
-
-def variants(
-    context: Context, refuted: Sequence[Refuted], runs: Mapping[str, Answer], trusted: bool
-) -> dict[str, ByValue]:
-    """By property the verdict for each value: refuted when the same kind of run exists, as the
-    answers to `runs_by_value` tell; proved when no violation is possible in any cycle and proofs
-    are `trusted`."""
+def _runs_by_value(context: Context, refuted: Sequence[Refuted]) -> set[tuple[str, int]]:
+    """The properties with the values, by number, for which the same kind of run exists."""
     values = _values(context)
-    fixed = tuple(term for _, _, term in values)
+    found = {(r.prop.name, i) for r in refuted for i, v in enumerate(values) if _fits(r, v)}
+    left = {
+        r.prop.name: [i for i in range(len(values)) if (r.prop.name, i) not in found]
+        for r in refuted
+    }
+    goals = [
+        Goal(name, r.scenario.assertions, (), tuple(values[i].term for i in left[name]))
+        for r in refuted
+        if left[name := r.prop.name]
+    ]
+    answers = context.solve(goals)
+    return found | {
+        (goal.name, left[goal.name][k]) for goal in goals for k in answers[goal.name].possible
+    }
+
+
+def _fits(run: Refuted, value: _Value) -> bool:
+    """The run that was found is one with the value, too, if nothing else of it is changed."""
+    return all(evaluate(run.scenario.assertions, {**run.model, **value.model}))
+
+
+def variants(context: Context, refuted: Sequence[Refuted], trusted: bool) -> dict[str, ByValue]:
+    """By property the verdict for each value: refuted when the same kind of run exists; proved when
+    no violation is possible in any cycle and proofs are `trusted`."""
+    values = _values(context)
+    fixed = tuple(value.term for value in values)
+    runs = _runs_by_value(context, refuted)
     left = {
         (r.prop.name, i): r
         for r in refuted
         for i in range(len(values))
-        if i not in runs[r.prop.name].possible
+        if (r.prop.name, i) not in runs
     }
     open_ = _not_proved(context, {key: (r.violations, fixed[key[1]]) for key, r in left.items()})
     for i in sorted({i for _, i in open_}):
@@ -66,12 +93,12 @@ def variants(
     result: dict[str, ByValue] = {}
     for r in refuted:
         name = r.prop.name
-        for i, (parameter, value, _) in enumerate(values):
+        for i, value in enumerate(values):
             if (name, i) not in left:
                 verdict = "refuted"
             else:
                 verdict = "proved" if trusted and (name, i) not in open_ else "unknown"
-            result.setdefault(name, {}).setdefault(parameter, {})[value] = verdict
+            result.setdefault(name, {}).setdefault(value.parameter, {})[value.name] = verdict
     return result
 
 
@@ -92,7 +119,7 @@ def consequences(context: Context, broken: Sequence[Property]) -> dict[str, ByVa
     """For a broken rule: under which hardware a cycle that breaks it ends "wrong", as a run from a
     fresh vCPU shows; or "right", as no cycle can; or "unknown"."""
     values = _values(context)
-    fixed = tuple(term for _, _, term in values)
+    fixed = tuple(value.term for value in values)
     ends = {prop.name: prop.consequence(context.agree) for prop in broken}
     goals = [
         Goal(f"{prop.name}/{k}", (*one.assertions[:-1], _any(group)), (), fixed)
@@ -124,9 +151,9 @@ def consequences(context: Context, broken: Sequence[Property]) -> dict[str, ByVa
         open_ -= set(again) - _not_proved(narrow, again)
     result: dict[str, ByValue] = {}
     for name, i in (*wrong, *left):
-        parameter, value, _ = values[i]
+        value = values[i]
         end = "wrong" if (name, i) in wrong else "unknown" if (name, i) in open_ else "right"
-        result.setdefault(name, {}).setdefault(parameter, {})[value] = end
+        result.setdefault(name, {}).setdefault(value.parameter, {})[value.name] = end
     return result
 
 

@@ -7,12 +7,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from verify.encode.term import Term, conj, evaluate, free_vars
+from verify.encode.term import Term, evaluate, free_vars
 from verify.prove.goal import SAT, UNKNOWN, UNSAT, Answer, Goal
 
 WISHES_SECONDS = 3.0
 """Of CPU time, so that a busy machine shows the same model."""
 """How long to look for a better model; any model will do."""
+TOGETHER = 64
+"""Wishes that are tried at once."""
 
 
 class Backend(ABC):
@@ -54,22 +56,29 @@ class Backend(ABC):
     ) -> dict[str, int]:
         """A model that meets wishes: as many at a time as can be met together."""
         end = time.process_time() + WISHES_SECONDS
-        stack = [list(goal.wishes[i : i + 64]) for i in range(0, len(goal.wishes), 64)][::-1]
-        while stack and time.process_time() < end:
-            wishes = stack.pop()
-            met = evaluate(wishes, model)
-            granted = [w for w, holds in zip(wishes, met, strict=True) if holds]
-            if len(granted) == len(wishes):
-                self.also(self.build([conj(wishes)]))
-                continue
-            natives = self.build([conj(wishes)])
-            # The bounds of variables come first, and are asserted already.
-            if self.check(natives[-1]) == SAT:
-                model = self._model(variables)
-                self.also(natives)
-            elif len(wishes) > 1:
-                middle = len(wishes) // 2
-                stack += [wishes[middle:], wishes[:middle]]
+        chunks = [
+            (True, list(goal.wishes[i : i + TOGETHER]))
+            for i in range(0, len(goal.wishes), TOGETHER)
+        ]
+        while chunks:
+            again, left = chunks.pop(0)
+            later: set[Term] = set()
+            while not all(evaluate(left, model)):
+                if time.process_time() > end:
+                    return model
+                # The bounds of variables come first, and are asserted already.
+                status, conflict = self.check_all(self.build(left)[-len(left) :])
+                if status == SAT:
+                    model = self._model(variables)
+                    break
+                # The least important of those that cannot be met together.
+                wish = left.pop(max(conflict, default=len(left) - 1))
+                # What it was in conflict with may be given up as well.
+                if again and len(conflict) > 1:
+                    later.add(wish)
+            self.also(self.build(left))
+            if later:
+                chunks.insert(0, (False, [wish for wish in goal.wishes if wish in later]))
         return model
 
     def _possible(
@@ -170,6 +179,11 @@ class Backend(ABC):
     @abstractmethod
     def check(self, extra: Any = None) -> str:
         """sat, unsat or unknown: the assertions, for this once with one more."""
+
+    @abstractmethod
+    def check_all(self, extras: Sequence[Any]) -> tuple[str, list[int]]:
+        """Like `check`, with all `extras`; when that is unsat, the numbers of some of them that
+        cannot hold together."""
 
     @abstractmethod
     def value(self, term: Any, width: int) -> int:

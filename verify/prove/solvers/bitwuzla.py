@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import bitwuzla
@@ -49,6 +50,7 @@ class Bitwuzla(Backend):
         self._sorts: dict[int, Any] = {0: self._terms.mk_bool_sort()}
         self._options = bitwuzla.Options()
         self._options.set(bitwuzla.Option.PRODUCE_MODELS, True)
+        self._options.set(bitwuzla.Option.PRODUCE_UNSAT_ASSUMPTIONS, True)
         # Costs more than it saves on goals of a few milliseconds.
         self._options.set(bitwuzla.Option.PP_NORMALIZE, False)
 
@@ -94,6 +96,11 @@ class Bitwuzla(Backend):
     def check(self, extra: Any = None) -> str:
         extras = () if extra is None else (extra,)
         return _STATUS.get(self._solver.check_sat(*extras), UNKNOWN)
+
+    def check_all(self, extras: Sequence[Any]) -> tuple[str, list[int]]:
+        status = _STATUS.get(self._solver.check_sat(*extras), UNKNOWN)
+        core = self._solver.get_unsat_assumptions() if status == UNSAT else []
+        return status, [i for i, extra in enumerate(extras) if extra in core]
 
     def value(self, term: Any, width: int) -> int:
         value = self._solver.get_value(term)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import cvc5
@@ -69,6 +70,7 @@ class Cvc5(Backend):
         self._solver = cvc5.Solver(self._terms)
         self._solver.setLogic("QF_BV")
         self._solver.setOption("produce-models", "true")
+        self._solver.setOption("produce-unsat-assumptions", "true")
         self._solver.setOption("incremental", "true")
         if limit is not None:
             self._solver.setOption("tlimit-per", str(round(limit * 1000)))
@@ -83,6 +85,12 @@ class Cvc5(Backend):
         result = solver.checkSat() if extra is None else solver.checkSatAssuming(extra)
         self.excuse = str(result.getUnknownExplanation()) if result.isUnknown() else ""
         return SAT if result.isSat() else UNSAT if result.isUnsat() else UNKNOWN
+
+    def check_all(self, extras: Sequence[Any]) -> tuple[str, list[int]]:
+        result = self._solver.checkSatAssuming(*extras)
+        status = SAT if result.isSat() else UNSAT if result.isUnsat() else UNKNOWN
+        core = self._solver.getUnsatAssumptions() if status == UNSAT else []
+        return status, [i for i, extra in enumerate(extras) if extra in core]
 
     def value(self, term: Any, width: int) -> int:
         value = self._solver.getValue(term)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import z3
 from z3 import z3core
 
 from verify.encode.term import Term
-from verify.prove.goal import SAT, UNKNOWN
+from verify.prove.goal import SAT, UNKNOWN, UNSAT
 from verify.prove.solvers.backend import Backend
 
 _VECTOR = {
@@ -101,6 +102,15 @@ class Z3(Backend):
         if extra is not None:
             self._solver.pop()
         return status
+
+    def check_all(self, extras: Sequence[Any]) -> tuple[str, list[int]]:
+        marks = [z3.FreshBool("extra", self._context) for _ in extras]
+        for mark, extra in zip(marks, extras, strict=True):
+            self._solver.add(z3.Implies(mark, z3.BoolRef(extra, self._context)))
+        status = str(self._solver.check(*marks))
+        self._values = self._solver.model() if status == SAT else None
+        core = {mark.get_id() for mark in self._solver.unsat_core()} if status == UNSAT else ()
+        return status, [i for i, mark in enumerate(marks) if mark.get_id() in core]
 
     def value(self, term: Any, width: int) -> int:
         if width:
