@@ -61,10 +61,9 @@ def test_inputs_are_possible_in_both_runs() -> None:
 def test_secrets_at_home_are_those_of_another_known_state() -> None:
     kept = system({"k.later": t.var(STATE + "k.copy", 8)}, {"k.later": t.const(0, 8)})
     other = State({**START, STATE + "k.copy": 7, STATE + "k.plain": 1})
-    for holding, places in (
-        ((), {"k.copy", "k.later"}),
-        ((t.var(STATE + "k.copy", 8).eq(0),), set()),
-    ):
+    copy, plain = (t.var(STATE + cell, 8) for cell in ("k.copy", "k.plain"))
+    together = copy.eq(0).eq(plain.eq(0))
+    for holding, places in (((), {"k.copy", "k.later"}), ((together,), set())):
         seen = pairs(kept, [START, other], holding, lambda name: name == STATE + "k.copy", ())
         found = {c for c in CELLS for one, two in seen["away"] if one[STATE + c] != two[STATE + c]}
         assert found == places
