@@ -295,7 +295,7 @@ def _while_loaded(steps: Sequence[Step], register: str, load: str) -> Reason | N
     if counted:
         step = steps[counted[-1]]
         text = f"{COUNTS[step.op].format(name)} outside of the guest, up to {_place(step)}"
-        return Reason(text, (counted[-1],), "Stop what counts before the guest is left")
+        return Reason(text, (counted[-1],), "Keep counting off while the host runs")
     return None
 
 

@@ -177,7 +177,7 @@ def _comments(results: Sequence[Result]) -> Iterator[str]:
     for result in results:
         if (trace := result.trace) is not None:
             steps = tuple((s.phase, s.file, s.line, s.op, s.register) for s in trace.steps)
-            key = (trace.cause, steps, tuple(trace.config.items()), words.remark(result))
+            key = (trace.cause, steps, words.remark(result))
             same.setdefault(key, []).append(result)
     for group in same.values():
         yield _comment(sorted(group, key=_size))
