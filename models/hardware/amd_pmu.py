@@ -178,6 +178,11 @@ def legal(m: Machine) -> Any:
     return ok
 
 
+def perf_ctrl(m: Machine) -> Any:
+    """What host perf has in GLOBAL_CTRL while it counts: all counters (events/amd/core.c)."""
+    return m.get("config.limit_ctrl")
+
+
 def off(m: Machine) -> dict[str, Any]:
     """What host perf leaves in the selectors, by cell: anything but the enable bit."""
     bits = m.get("config.limit_off")
@@ -225,7 +230,16 @@ def selected_in_guest(m: Machine, cell: str) -> Any:
 
 def counts(m: Machine, cell: str) -> Any:
     """The counter advances now, while the host runs."""
-    return _set(m.get(GLOBAL_CTRL), 1 << position(cell)) & _selected(m, cell, GUEST_ONLY)
+    return _on(m, cell) & _selected(m, cell, GUEST_ONLY)
+
+
+def counts_in_guest(m: Machine, cell: str) -> Any:
+    """The counter advances while a guest runs with what the registers hold now."""
+    return _on(m, cell) & selected_in_guest(m, cell)
+
+
+def _on(m: Machine, cell: str) -> Any:
+    return _set(m.get(GLOBAL_CTRL), 1 << position(cell))
 
 
 def counting(m: Machine) -> list[tuple[str, Any, str]]:
