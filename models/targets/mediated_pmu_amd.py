@@ -137,6 +137,12 @@ def _flag(name: str) -> Callable[[Machine], Any]:
 SETTINGS = (
     Setting("host.gp", "counters of the CPU's cores", _cell("config.host_gp")),
     Setting("host.v2", "1: the CPU has PMU version 2", _cell("config.host_v2"), 1),
+    Setting(
+        "host.freeze",
+        "1: overflows can freeze counters and branch records",
+        _cell("config.host_freeze"),
+        1,
+    ),
     Setting("host.df", "1: RDPMC reads counters of the data fabric", _cell("config.host_nb"), 0),
     Setting("host.l3", "1: RDPMC reads counters of the L3 cache", _cell("config.host_llc"), 0),
     Setting("guest.version", "the guest's PMU version, 0: no PMU", _cell(f"{PMU}.version"), 2),
