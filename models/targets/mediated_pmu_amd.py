@@ -411,6 +411,11 @@ ASSUMPTIONS = (
         "bit off; a fresh vCPU finds all of them off",
     ),
     Assumption(
+        "hw.status-events",
+        "of the bits of GLOBAL_STATUS that are no counter's, a guest can set those of freezes, and "
+        "only by GLOBAL_STATUS_SET: KVM refuses it the bits of DEBUGCTL that enable freezing",
+    ),
+    Assumption(
         "load.controls",
         "KVM's copies for the hardware (eventsel_hw) are what the guest set, less what the event "
         "filter denies: the proofs compare the hardware with the copies",
