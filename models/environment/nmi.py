@@ -1,8 +1,7 @@
 """NMIs that hit the kernel while it switches (domain.md 2, "host perf as a contract"; high).
 
-Whether perf looks at an NMI is for the kernel's own handler to say. If it does, it acknowledges
-what it likes of GLOBAL_STATUS, and leaves with GLOBAL_CTRL as host perf has it and LVTPC = NMI
-(events/intel/core.c: intel_pmu_handle_irq).
+Whether perf looks at an NMI is for the kernel's own handler to say. What it does then depends on
+the vendor: nmi_intel.py, nmi_amd.py.
 """
 
 from __future__ import annotations
@@ -11,83 +10,97 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from models.hardware import intel_pmu as pmu
+from models.hardware.pmu import GLOBAL_STATUS
 from verify.ir.contract import CallSite, Contract
 from verify.ir.machine import Machine
-from verify.target import Assumption, Phase, Step
+from verify.target import Phase, Step, Target
 
 STEPS = ("wrmsrq", "wrmsrq_safe", "__model_rdmsr", "rdpmc", "apic_write")
 """The instructions before and after which an NMI can tell the difference."""
 
-ASSUMPTIONS = (
-    Assumption(
-        "nmi.handler",
-        "an NMI acknowledges any bits of GLOBAL_STATUS and leaves GLOBAL_CTRL as perf has it and "
-        "LVTPC = NMI, when perf_event_nmi_handler gets to it (intel_pmu_handle_irq); other NMI "
-        "handlers leave the PMU alone",
-    ),
-)
+EDGES = ("enter", "leave", "put")
+"""Phases of a stay in the guest before which there may be one, too."""
 
 
-def handle_irq(m: Machine, call: CallSite) -> Any:
-    """intel_pmu_handle_irq, by its effects."""
-    status, ctrl, lvtpc = m.get(pmu.GLOBAL_STATUS), m.get(pmu.GLOBAL_CTRL), m.get(pmu.LVTPC)
+def acknowledge(m: Machine) -> None:
+    """perf's handler clears bits of GLOBAL_STATUS: any."""
+    status = m.get(GLOBAL_STATUS)
     kept = status & ~m.fresh("host acknowledges", 64)
-    m.emit("NMI", pmu.GLOBAL_STATUS, status, kept, "acknowledged by perf's handler")
-    m.set(pmu.GLOBAL_STATUS, kept)
-    perf = m.get(pmu.INTEL_CTRL)
-    m.emit("NMI", pmu.GLOBAL_CTRL, ctrl, perf, "set again by perf's handler")
-    m.set(pmu.GLOBAL_CTRL, perf)
-    m.emit("NMI", pmu.LVTPC, lvtpc, m.const(pmu.DELIVERY_NMI, 64), "set again by perf's handler")
-    m.set(pmu.LVTPC, m.const(pmu.DELIVERY_NMI, 64))
-    return m.const(1, 32)
+    m.emit("NMI", GLOBAL_STATUS, status, kept, "acknowledged by perf's handler")
+    m.set(GLOBAL_STATUS, kept)
 
 
-def contracts() -> dict[str, Contract]:
-    """By the name of the function that they stand for."""
+def becomes(m: Machine, cell: str, value: Any) -> None:
+    """perf's handler leaves this value in a register."""
+    m.emit("NMI", cell, m.get(cell), value, "set again by perf's handler")
+    m.set(cell, value)
+
+
+def contracts(handle_irq: Callable[[Machine], None]) -> dict[str, Contract]:
+    """By the name of the function that they stand for. `handle_irq`: perf's handler of the vendor,
+    by its effects."""
+
+    def handle(m: Machine, call: CallSite) -> Any:
+        handle_irq(m)
+        return m.const(1, 32)
+
     return {
-        "__model_static_x86_pmu_handle_irq": handle_irq,
+        "__model_static_x86_pmu_handle_irq": handle,
         "__model_atomic_read": lambda m, call: m.fresh("host events", 32),
         "sched_clock": lambda m, call: m.fresh("host clock", 64),
         "perf_sample_event_took": lambda m, call: None,
     }
 
 
-def hit(m: Machine) -> None:
+def interrupted(target: Target) -> Target:
+    """The target, and itself with NMIs."""
+    return replace(
+        target,
+        interrupted=replace(
+            target,
+            steps=lambda program: _at_edges(target.steps(program)),
+            contracts=lambda program: _before_each_step(
+                target.steps(program), target.contracts(program)
+            ),
+        ),
+    )
+
+
+def _hit(m: Machine) -> None:
     """There may be an NMI here."""
     with m.when(m.fresh("host NMI", 0)):
         m.call("perf_event_nmi_handler", m.const(0, 32), None)
 
 
-def before_each_step(steps: Sequence[Step], found: Mapping[str, Contract]) -> dict[str, Contract]:
+def _before_each_step(steps: Sequence[Step], found: Mapping[str, Contract]) -> dict[str, Contract]:
     """The contracts, with NMIs before and after each instruction of the phases of these steps."""
     phases = frozenset(phase.name for step in steps for phase in step.phases)
 
-    def interrupted(contract: Contract) -> Contract:
+    def hit(contract: Contract) -> Contract:
         def run(m: Machine, call: CallSite) -> Any:
             if m.phase not in phases:
                 return contract(m, call)
-            hit(m)
+            _hit(m)
             result = contract(m, call)
-            hit(m)
+            _hit(m)
             return result
 
         return run
 
-    return {k: interrupted(c) if k in STEPS else c for k, c in found.items()}
+    return {k: hit(c) if k in STEPS else c for k, c in found.items()}
 
 
-def at_edges(steps: Sequence[Step], names: Sequence[str]) -> list[Step]:
-    """The steps, with an NMI before each of the named phases."""
+def _at_edges(steps: Sequence[Step]) -> list[Step]:
+    """The steps, with an NMI before each of the phases at the edges."""
 
     def after(run: Callable[[Machine], None]) -> Callable[[Machine], None]:
         def phase(m: Machine) -> None:
-            hit(m)
+            _hit(m)
             run(m)
 
         return phase
 
     def changed(phase: Phase) -> Phase:
-        return replace(phase, run=after(phase.run)) if phase.name in names else phase
+        return replace(phase, run=after(phase.run)) if phase.name in EDGES else phase
 
     return [replace(step, phases=[changed(p) for p in step.phases]) for step in steps]

@@ -28,6 +28,7 @@ _NAMES = {
     "X86_FEATURE_PERFCTR_NB": "nb",
     "X86_FEATURE_PERFCTR_LLC": "llc",
     PERFMON_V2: "v2",
+    "X86_FEATURE_AMD_LBR_PMC_FREEZE": "freeze",
     "X86_FEATURE_SVM": "svm",
 }
 HOST_HAS, KVM_HAS, GUEST_HAS = (

@@ -6,7 +6,9 @@ and GLOBAL_STATUS (performance monitoring version 2) are the manual's PerfCntrGl
 PerfCntrGlobalStatus.
 
 A CPU may have one counter more than KVM handles. `config.host_core`: it has the MSRs of the core
-counter extension, and `config.host_v2`: those of version 2. EFER.SVME is set, as long as KVM may
+counter extension, `config.host_v2`: those of version 2, and `config.host_freeze`: overflows can
+freeze branch records and counters, which GLOBAL_STATUS then tells. That frozen counters stand still
+is not modelled: they may count or not. EFER.SVME is set, as long as KVM may
 run a guest on the CPU.
 
 Counters advance lazily, as in intel_pmu.py.
@@ -47,9 +49,10 @@ GUEST_ONLY = 1 << 40
 HOST_ONLY = 1 << 41
 # Event select, unit mask, user and OS, edge, interrupt, enable, invert, count mask, event select
 EVTSEL_BITS = 0xF_FFD7_FFFF | GUEST_ONLY | HOST_ONLY
-# The branch records are frozen
-EVENT_BITS = 1 << 58
-GUEST_EVENT_BITS = EVENT_BITS
+# The branch records, and the counters, are frozen (APM)
+EVENT_BITS = 3 << 58
+# Freezes take bits of DEBUGCTL that KVM refuses to guests (svm.c: svm_set_msr).
+GUEST_EVENT_BITS = 0
 
 DF_CTR = "hw.DF_CTR"
 L3_CTR = "hw.L3_CTR"
@@ -94,6 +97,7 @@ def cells(gp: int) -> dict[str, int]:
         **dict.fromkeys(_TOLD, 8),
         "config.host_core": 0,
         "config.host_v2": 0,
+        "config.host_freeze": 0,
         "config.host_nb": 0,
         "config.host_llc": 0,
         "param.reserved_writes": 1,
@@ -122,8 +126,9 @@ def limits(m: Machine) -> None:
     """Assume a configuration that exists and compute the masks that follow from it."""
     gp = m.get("config.host_gp")
     m.assume(gp.ne(0) & gp.ule(size(m)))
-    # Version 2 counts the counters of the core extension.
+    # Version 2 counts the counters of the core extension; its GLOBAL_STATUS tells of freezes.
     m.assume(~m.get("config.host_v2") | m.get("config.host_core"))
+    m.assume(~m.get("config.host_freeze") | m.get("config.host_v2"))
     for name, value in _TOLD.items():
         m.set(name, m.const(value, 8))
     with m.when(m.get("config.host_v2")):
@@ -133,7 +138,8 @@ def limits(m: Machine) -> None:
         m.assume((found & ~m.const(bits, 64)).eq(0) & (~found & bits).eq(0))
     counters = (m.const(1, 64) << gp.zext(64)) - 1
     m.set("config.limit_ctrl", counters)
-    m.set("config.limit_status", counters | EVENT_BITS)
+    events = m.ite(m.get("config.host_freeze"), m.const(EVENT_BITS, 64), m.const(0, 64))
+    m.set("config.limit_status", counters | events)
 
 
 def exists(m: Machine, cell: str) -> Any:
@@ -176,6 +182,11 @@ def legal(m: Machine) -> Any:
     for cell in limited(m):
         ok = ok & (m.get(cell) & ~limit(m, cell)).eq(0)
     return ok
+
+
+def perf_ctrl(m: Machine) -> Any:
+    """What host perf has in GLOBAL_CTRL while it counts: all counters (events/amd/core.c)."""
+    return m.get("config.limit_ctrl")
 
 
 def off(m: Machine) -> dict[str, Any]:
@@ -225,7 +236,16 @@ def selected_in_guest(m: Machine, cell: str) -> Any:
 
 def counts(m: Machine, cell: str) -> Any:
     """The counter advances now, while the host runs."""
-    return _set(m.get(GLOBAL_CTRL), 1 << position(cell)) & _selected(m, cell, GUEST_ONLY)
+    return _on(m, cell) & _selected(m, cell, GUEST_ONLY)
+
+
+def counts_in_guest(m: Machine, cell: str) -> Any:
+    """The counter advances while a guest runs with what the registers hold now."""
+    return _on(m, cell) & selected_in_guest(m, cell)
+
+
+def _on(m: Machine, cell: str) -> Any:
+    return _set(m.get(GLOBAL_CTRL), 1 << position(cell))
 
 
 def counting(m: Machine) -> list[tuple[str, Any, str]]:

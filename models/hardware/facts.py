@@ -4,6 +4,7 @@ short, with where they are from and how sure that is.
 
 from __future__ import annotations
 
+from models.hardware import amd_pmu
 from models.hardware import intel_pmu as pmu
 from verify.target import Fact
 
@@ -119,6 +120,22 @@ INTEL = (
 
 AMD = (
     Fact("H1", "each register has the MSR number that the manual gives it", "APM, PPR", "high"),
+    Fact(
+        "H5",
+        "RDPMC takes a counter's index below 6; from 6 on it reads counters of the data fabric, "
+        "from 10 on of the L3 cache, where the CPU has them: all cores share those",
+        "APM, Linux's perf for AMD (events/amd/uncore.c)",
+        "high",
+        (_PMC, amd_pmu.DF_CTR, amd_pmu.L3_CTR),
+    ),
+    Fact(
+        "H8",
+        "GLOBAL_STATUS is read-only: STATUS_CLR clears bits, STATUS_SET only sets some, also those "
+        "that tell of frozen counters and branch records where the CPU can freeze them",
+        "APM",
+        "high",
+        (pmu.GLOBAL_STATUS,),
+    ),
     Fact(
         "H14",
         "a selector with GuestOnly and without HostOnly counts only in the guest; VMRUN does not "

@@ -14,14 +14,17 @@ from models.environment import (
     guest,
     kvm,
     mediated,
+    nmi,
+    nmi_amd,
     prelude,
+    rules,
 )
 from models.environment import svm as svm_kernel
 from models.environment.emulated import MSR_DATA, ghost
 from models.environment.svm import CPU, GUEST_HAS, KVM_HAS, PERFMON_V2, VCPU
 from models.hardware import amd_pmu as pmu
 from models.hardware import facts, msr, svm
-from models.hardware.pmu import DELIVERY_NMI, GLOBAL_CTRL, GLOBAL_STATUS, LVTPC, evtsel
+from models.hardware.pmu import GLOBAL_CTRL, GLOBAL_STATUS, pmc
 from verify.errors import BadInput
 from verify.ir.contract import Contract
 from verify.ir.machine import Machine
@@ -29,10 +32,8 @@ from verify.ir.program import Dialect, Program
 from verify.target import (
     Access,
     Assumption,
-    Check,
     EmulatedRead,
     Event,
-    Item,
     Parameter,
     Register,
     Setting,
@@ -115,6 +116,7 @@ def _cells(program: Program) -> dict[str, int]:
 
 def _contracts(program: Program) -> dict[str, Contract]:
     return {
+        **nmi.contracts(nmi_amd.handle_irq),
         **kvm.contracts(program, svm_kernel.FEATURES, svm_kernel.PMU_LEAF),
         **svm_kernel.contracts(program),
         **mediated.instructions(pmu),
@@ -135,6 +137,12 @@ def _flag(name: str) -> Callable[[Machine], Any]:
 SETTINGS = (
     Setting("host.gp", "counters of the CPU's cores", _cell("config.host_gp")),
     Setting("host.v2", "1: the CPU has PMU version 2", _cell("config.host_v2"), 1),
+    Setting(
+        "host.freeze",
+        "1: overflows can freeze counters and branch records",
+        _cell("config.host_freeze"),
+        1,
+    ),
     Setting("host.df", "1: RDPMC reads counters of the data fabric", _cell("config.host_nb"), 0),
     Setting("host.l3", "1: RDPMC reads counters of the L3 cache", _cell("config.host_llc"), 0),
     Setting("guest.version", "the guest's PMU version, 0: no PMU", _cell(f"{PMU}.version"), 2),
@@ -177,27 +185,36 @@ def _of_platform(name: str) -> bool:
 def _registers(program: Program) -> list[Register]:
     count = _handled(program)
 
-    def counter(m: Machine, i: int) -> Any:
-        found = m.const(i, 32).ult(m.get(f"{PMU}.nr_arch_gp_counters"))
-        return kvm.mediated(m, VCPU) & found
+    counter = partial(rules.has_counter, CPU)
 
     def from_version_2(m: Machine, i: int) -> Any:
-        return kvm.mediated(m, VCPU) & m.const(1, 8).ult(m.get(f"{PMU}.version"))
+        return rules.has_version_2(CPU, m)
 
-    def copies(kind: str, legacy: int, core: int) -> tuple[EmulatedRead, ...]:
-        """By the name that every guest has, as far as there is one, and by the other."""
+    def names(legacy: int, core: int) -> tuple[Callable[[int], int], Callable[[int], int]]:
+        """The MSR that every guest has, as far as there is one, and the other."""
 
-        def first(m: Machine, i: int) -> tuple[Any, Any, Any]:
-            number = legacy + i if i < pmu.LEGACY_COUNTERS else core + 2 * i
-            return (*emulated.read(CPU, m, number), m.get(ghost(kind, i)))
+        def first(i: int) -> int:
+            return legacy + i if i < pmu.LEGACY_COUNTERS else core + 2 * i
 
-        def second(m: Machine, i: int) -> tuple[Any, Any, Any]:
-            return (*emulated.read(CPU, m, core + 2 * i), m.get(ghost(kind, i)))
+        return first, lambda i: core + 2 * i
 
-        return first, second
+    counters = names(pmu.K7_PERFCTR0, pmu.CORE_CTR0)
+    selectors = names(pmu.K7_EVTSEL0, pmu.CORE_CTL0)
+
+    def read(kind: str, number: Callable[[int], int]) -> EmulatedRead:
+        return lambda m, i: (*emulated.read(CPU, m, number(i)), m.get(ghost(kind, i)))
+
+    def back(*numbers: Callable[[int], int]) -> tuple[EmulatedRead, ...]:
+        def migration(number: Callable[[int], int]) -> EmulatedRead:
+            return lambda m, i: emulated.take_back(CPU, m, number(i))
+
+        return tuple(migration(number) for number in numbers)
 
     def by_rdpmc(m: Machine, i: int) -> tuple[Any, Any, Any]:
         return (*emulated.read_counter(CPU, m, i), m.get(ghost("PMC", i)))
+
+    def global_back(*numbers: int) -> tuple[EmulatedRead, ...]:
+        return back(*((lambda i, number=number: number) for number in numbers))
 
     def one(kind: str, number: int) -> EmulatedRead:
         return lambda m, i: (*emulated.read(CPU, m, number), m.get(ghost(kind)))
@@ -205,23 +222,28 @@ def _registers(program: Program) -> list[Register]:
     def zero(number: int) -> EmulatedRead:
         return lambda m, i: (*emulated.read(CPU, m, number), m.const(0, 64))
 
+    # No arrivals: of no register a value is assumed away, so fault.load speaks of all of them.
     return [
         Register(
             "PMC", count, "hw.PMC[{}]", "ghost.PMC[{}]", 64, True, counter,
-            (*copies("PMC", pmu.K7_PERFCTR0, pmu.CORE_CTR0), by_rdpmc),
+            (*(read("PMC", number) for number in counters), by_rdpmc),
+            migrations=back(*counters),
         ),
         Register(
             "EVTSEL", count, "hw.EVTSEL[{}]", "ghost.EVTSEL[{}]", 64, False, counter,
-            copies("EVTSEL", pmu.K7_EVTSEL0, pmu.CORE_CTL0),
+            [read("EVTSEL", number) for number in selectors],
             f"{PMU}.gp_counters[{{}}].eventsel_hw",
+            migrations=back(*selectors),
         ),
         Register(
             "GLOBAL_CTRL", 1, GLOBAL_CTRL, "ghost.GLOBAL_CTRL", 64, True, from_version_2,
             (one("GLOBAL_CTRL", pmu.CTL),),
+            migrations=global_back(pmu.CTL),
         ),
         Register(
             "GLOBAL_STATUS", 1, GLOBAL_STATUS, "ghost.GLOBAL_STATUS", 64, True, from_version_2,
             (one("GLOBAL_STATUS", pmu.STATUS), zero(pmu.STATUS_CLR), zero(pmu.STATUS_SET)),
+            migrations=global_back(pmu.STATUS, pmu.STATUS_CLR, pmu.STATUS_SET),
         ),
     ]  # fmt: skip
 
@@ -241,7 +263,7 @@ def _setup(program: Program, m: Machine) -> None:
     for name in ("reached", "inside", "exited"):
         m.set(f"run.{name}", m.flag(False))
     m.set(emulated.BY_USERSPACE, m.flag(False))
-    m.set("guest_lvtpc_loaded", m.const(0, 8))
+    m.set(rules.LVTPC_LOADED, m.const(0, 8))
     m.set("svm.vmcb", m.address("vmcb"))
     m.set("svm.vmcb01.ptr", m.address("vmcb"))
     vcpu = m.address(VCPU)
@@ -309,9 +331,6 @@ def _accesses(program: Program) -> list[Access]:
     return [*accesses, mediated.instruction(VCPU, _copies(program))]
 
 
-LVTPC_LOADED = "guest_lvtpc_loaded"
-
-
 def _counts_for_host(m: Machine, event: Event) -> list[tuple[Any, str]]:
     """What counts while the host's code runs; host perf's own events are off."""
     if event.op not in ("WRMSR", "RDMSR", "RDPMC", "APIC"):
@@ -321,18 +340,17 @@ def _counts_for_host(m: Machine, event: Event) -> list[tuple[Any, str]]:
     return [(switched & counts, f"{cell[3:]} counts: {why}") for cell, counts, why in counting]
 
 
-def _handed_back(m: Machine) -> list[Item]:
-    """What host perf takes for granted of a PMU that it gets back (domain.md 2)."""
-    switched, zero = kvm.mediated(m, VCPU), m.const(0, 64)
-    items = [
-        Item(GLOBAL_CTRL, switched, m.get(GLOBAL_CTRL), zero),
-        Item(LVTPC, switched, m.get(LVTPC), m.const(DELIVERY_NMI, 64)),
-        Item(LVTPC_LOADED, switched, m.get(LVTPC_LOADED), m.const(0, 8)),
+def _counting(m: Machine) -> list[tuple[str, Any, Any]]:
+    """What counts when the guest is entered, by its selector; whether the guest has it."""
+    return [
+        (pmu.control(cell), pmu.counts_in_guest(m, cell), rules.has_counter(CPU, m, i))
+        for i, cell in enumerate(map(pmc, range(pmu.size(m))))
     ]
-    for i in range(pmu.size(m) - 1):
-        owned = switched & m.const(i, 32).ult(m.get(f"{PMU}.nr_arch_gp_counters"))
-        items.append(Item(evtsel(i), owned, m.get(evtsel(i)), zero))
-    return items
+
+
+def _selectors(m: Machine) -> int:
+    """Those that KVM handles."""
+    return pmu.size(m) - 1
 
 
 WATCHES = (
@@ -346,13 +364,11 @@ WATCHES = (
 )
 
 CHECKS = (
-    Check(
-        "host.caches",
-        "the host gets the PMU back as perf expects it",
-        "the host expects another value",
-        "put",
-        _handed_back,
-    ),
+    rules.count_guest(CPU, _counting),
+    rules.host_caches(CPU, pmu.perf_ctrl, _selectors),
+    rules.pmi_owner(CPU),
+    rules.fresh_global_ctrl(CPU),
+    rules.stable_copies(CPU, _selectors),
 )
 
 _MUTABLE = re.compile(
@@ -395,17 +411,23 @@ ASSUMPTIONS = (
         "bit off; a fresh vCPU finds all of them off",
     ),
     Assumption(
+        "hw.status-events",
+        "of the bits of GLOBAL_STATUS that are no counter's, a guest can set those of freezes, and "
+        "only by GLOBAL_STATUS_SET: KVM refuses it the bits of DEBUGCTL that enable freezing",
+    ),
+    Assumption(
         "load.controls",
         "KVM's copies for the hardware (eventsel_hw) are what the guest set, less what the event "
         "filter denies: the proofs compare the hardware with the copies",
     ),
     Assumption("build", "the kernel is built with " + ", ".join(CONFIG) + ", other options off"),
+    *nmi_amd.ASSUMPTIONS,
     *kvm.ASSUMPTIONS,
     *svm_kernel.ASSUMPTIONS,
     *emulated.ASSUMPTIONS,
 )
 
-TARGET = Target(
+PLAIN = Target(
     name="mediated-pmu-amd",
     title="KVM's mediated vPMU on AMD: kvm_mediated_pmu_load() and kvm_mediated_pmu_put()",
     required=("arch/x86/kvm/pmu.c", "arch/x86/kvm/svm/pmu.c", "arch/x86/kvm/svm/svm.c"),
@@ -422,6 +444,7 @@ TARGET = Target(
         "kvm_pmu_handle_event",
         "kvm_pmu_instruction_retired",
         "kvm_pmu_is_fastpath_emulation_allowed",
+        "perf_event_nmi_handler",
         "svm_set_cpu_caps",
         "svm_recalc_pmu_msr_intercepts",
         "svm_recalc_instruction_intercepts",
@@ -448,7 +471,7 @@ TARGET = Target(
     counters=lambda program: pmu.counter_cells(_size(program)),
     entered=mediated.entered,
     platform=_of_platform,
-    transient=("guest_lvtpc_loaded",),
+    transient=(rules.LVTPC_LOADED,),
     replaced=REPLACED,
     frames=(mediated.FRAME,),
     callers=mediated.CALLERS,
@@ -459,3 +482,5 @@ TARGET = Target(
     assumptions=ASSUMPTIONS,
     facts=facts.AMD,
 )
+
+TARGET = nmi.interrupted(PLAIN)

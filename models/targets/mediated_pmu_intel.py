@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -18,7 +17,9 @@ from models.environment import (
     mediated,
     nested,
     nmi,
+    nmi_intel,
     prelude,
+    rules,
 )
 from models.environment import vmx as vmx_kernel
 from models.environment.emulated import MSR_DATA, ghost
@@ -136,7 +137,7 @@ def _cells(program: Program) -> dict[str, int]:
 
 def _contracts(program: Program) -> dict[str, Contract]:
     return {
-        **nmi.contracts(),
+        **nmi.contracts(nmi_intel.handle_irq),
         **kvm.contracts(program, vmx_kernel.FEATURES, vmx_kernel.PMU_LEAF),
         **vmx_kernel.contracts(),
         **mediated.instructions(pmu),
@@ -280,10 +281,7 @@ def _registers(program: Program) -> list[Register]:
         return kvm.mediated(m, VCPU) & condition
 
     def from_version_2(m: Machine, i: int) -> Any:
-        return with_pmu(m, m.const(1, 8).ult(m.get(f"{PMU}.version")))
-
-    def counter(m: Machine, i: int) -> Any:
-        return with_pmu(m, m.const(i, 32).ult(m.get(f"{PMU}.nr_arch_gp_counters")))
+        return rules.has_version_2(CPU, m)
 
     def read(first: int, kind: str, many: bool, mask: str | None = None) -> EmulatedRead:
         def emulated_read(m: Machine, i: int) -> tuple[Any, Any, Any]:
@@ -336,7 +334,8 @@ def _registers(program: Program) -> list[Register]:
     fixed_ctrl = pmu.FIXED_CTR_CTRL
     return [
         Register(
-            "PMC", gp, "hw.PMC[{}]", "ghost.PMC[{}]", 64, True, counter,
+            "PMC", gp, "hw.PMC[{}]", "ghost.PMC[{}]", 64, True,
+            partial(rules.has_counter, CPU),
             (
                 *(read(n, "PMC", True, "config.limit_guest_gp") for n in (msr.PERFCTR0, msr.PMC0)),
                 by_rdpmc,
@@ -344,7 +343,8 @@ def _registers(program: Program) -> list[Register]:
             migrations=back(msr.PERFCTR0, msr.PMC0),
         ),
         Register(
-            "EVTSEL", gp, "hw.EVTSEL[{}]", "ghost.EVTSEL[{}]", 64, False, counter,
+            "EVTSEL", gp, "hw.EVTSEL[{}]", "ghost.EVTSEL[{}]", 64, False,
+            partial(rules.has_counter, CPU),
             (read(msr.EVTSEL0, "EVTSEL", True),), f"{PMU}.gp_counters[{{}}].eventsel_hw",
             migrations=back(msr.EVTSEL0),
         ),
@@ -426,7 +426,7 @@ def _fresh_vmcs(m: Machine) -> None:
     m.set("run.inside", m.flag(False))
     m.set("run.exited", m.flag(False))
     m.set(emulated.BY_USERSPACE, m.flag(False))
-    m.set("guest_lvtpc_loaded", m.const(0, 8))
+    m.set(rules.LVTPC_LOADED, m.const(0, 8))
 
 
 def _copies(program: Program) -> list[tuple[str, str]]:
@@ -495,9 +495,10 @@ def _owned(m: Machine, cell: str) -> Any:
     """The guest has the counter, or PERF_METRICS."""
     if cell == pmu.PERF_METRICS:
         return kvm.mediated(m, VCPU) & _guest_capability(m, msr.CAP_PERF_METRICS)
-    index = int(cell[cell.index("[") + 1 : -1])
-    count = "nr_arch_gp_counters" if cell == pmu.pmc(index) else "nr_arch_fixed_counters"
-    return kvm.mediated(m, VCPU) & m.const(index, 32).ult(m.get(f"{PMU}.{count}"))
+    index = pmu.index_of(cell)
+    if cell == pmu.pmc(index):
+        return rules.has_counter(CPU, m, index)
+    return kvm.mediated(m, VCPU) & m.const(index, 32).ult(m.get(f"{PMU}.nr_arch_fixed_counters"))
 
 
 def _armed(m: Machine) -> list[Item]:
@@ -513,69 +514,13 @@ def _control(cell: str) -> str:
     """The register that has the counter, or PERF_METRICS, count when the unit is on."""
     if cell == pmu.PERF_METRICS:
         return pmu.GLOBAL_CTRL
-    index = int(cell[cell.index("[") + 1 : -1])
+    index = pmu.index_of(cell)
     return pmu.evtsel(index) if cell == pmu.pmc(index) else pmu.FIXED_CTR_CTRL
 
 
-def _strangers(m: Machine) -> list[Item]:
-    """What counts at VM-entry although the guest has not got it."""
-    inside, zero = m.get("run.inside") & kvm.mediated(m, VCPU), m.const(0, 64)
-    return [
-        Item(control, inside & ~_owned(m, cell), m.ite(counts, m.get(control), zero), zero)
-        for cell, counts, _ in pmu.counting(m)
-        for control in (_control(cell),)
-    ]
-
-
-LVTPC_LOADED = "guest_lvtpc_loaded"
-
-
-def _handed_back(m: Machine) -> list[Item]:
-    """What host perf takes for granted of a PMU that it gets back (domain.md 2)."""
-    mediated, zero = kvm.mediated(m, VCPU), m.const(0, 64)
-    ctrl = m.get(pmu.GLOBAL_CTRL)
-    perf = m.ite(ctrl.eq(m.get(pmu.INTEL_CTRL)), ctrl, zero)
-    found = [(pmu.GLOBAL_CTRL, ctrl, perf), (pmu.FIXED_CTR_CTRL, m.get(pmu.FIXED_CTR_CTRL), zero)]
-    found += [(pmu.LVTPC, m.get(pmu.LVTPC), m.const(pmu.DELIVERY_NMI, 64))]
-    found += [(LVTPC_LOADED, m.get(LVTPC_LOADED), m.const(0, 8))]
-    items = [Item(cell, mediated, value, expected) for cell, value, expected in found]
-    for i in range(pmu.size(m, "gp")):
-        cell = pmu.evtsel(i)
-        items.append(Item(cell, _owned(m, pmu.pmc(i)), m.get(cell), zero))
-    return items
-
-
-def _guest_lvtpc(m: Machine) -> list[Item]:
-    """The guest's overflows come by a vector of their own, masked or not as the guest has it
-    (H13)."""
-    mediated, vector = kvm.mediated(m, VCPU), m.const(PMI_VECTOR, 64)
-    masked = m.get(kvm.GUEST_LVTPC).zext(64) & kvm.LVT_MASKED
-    return [
-        Item(pmu.LVTPC, mediated, m.get(pmu.LVTPC), vector | masked),
-        Item(LVTPC_LOADED, mediated, m.get(LVTPC_LOADED), m.const(1, 8)),
-    ]
-
-
-PMI_VECTOR = 0xF5
-
-
-def _refreshed(m: Machine) -> list[Item]:
-    """KVM's copy of GLOBAL_CTRL, of which the fastpath makes use."""
-    has = kvm.mediated(m, VCPU) & m.const(1, 8).ult(m.get(f"{PMU}.version"))
-    copy = f"{PMU}.global_ctrl"
-    when = has & m.get("run.exited")
-    return [Item(copy, when, m.get(copy), m.get(ghost("GLOBAL_CTRL")), pmu.GLOBAL_CTRL)]
-
-
-def _copies_for_hardware(m: Machine) -> list[Item]:
-    """KVM's copies of the controls that hardware has while the guest runs."""
-    copy = f"{PMU}.fixed_ctr_ctrl_hw"
-    controls = pmu.FIXED_CTR_CTRL
-    items = [Item(copy, kvm.mediated(m, VCPU), m.get(copy), m.get(controls), controls)]
-    for i in range(pmu.size(m, "kvm_gp")):
-        copy, cell = f"{PMU}.gp_counters[{i}].eventsel_hw", pmu.evtsel(i)
-        items.append(Item(copy, _owned(m, pmu.pmc(i)), m.get(copy), m.get(cell), cell))
-    return items
+def _counting(m: Machine) -> list[tuple[str, Any, Any]]:
+    """What counts at VM-entry, by the register that has it count; whether the guest has it."""
+    return [(_control(cell), counts, _owned(m, cell)) for cell, counts, _ in pmu.counting(m)]
 
 
 CHECKS = (
@@ -586,40 +531,14 @@ CHECKS = (
         "put",
         _armed,
     ),
-    Check(
-        "count.guest",
-        "no counter that the guest has not got counts while it runs",
-        "a counter counts that the guest has not got",
-        "enter",
-        _strangers,
+    rules.count_guest(CPU, _counting),
+    rules.host_caches(
+        CPU, _cell(pmu.INTEL_CTRL), lambda m: pmu.size(m, "gp"), (pmu.FIXED_CTR_CTRL,)
     ),
-    Check(
-        "host.caches",
-        "the host gets the PMU back as perf expects it",
-        "the host expects another value",
-        "put",
-        _handed_back,
-    ),
-    Check(
-        "pmi.owner",
-        "a guest's overflow is delivered by the guest's vector, and masked as the guest has it",
-        "an overflow of the guest would not be delivered as the guest has it",
-        "load",
-        _guest_lvtpc,
-    ),
-    Check(
-        "fresh.global-ctrl",
-        "KVM's copy of GLOBAL_CTRL is what the guest left before anyone reads it",
-        "KVM has another value than the guest left",
-        "leave",
-        _refreshed,
-    ),
-    Check(
-        "stable.hw-copies",
-        "KVM's copies for the hardware do not change while hardware has them",
-        "KVM's copy is not what hardware has",
-        "fastpath",
-        _copies_for_hardware,
+    rules.pmi_owner(CPU),
+    rules.fresh_global_ctrl(CPU),
+    rules.stable_copies(
+        CPU, lambda m: pmu.size(m, "kvm_gp"), (("fixed_ctr_ctrl_hw", pmu.FIXED_CTR_CTRL),)
     ),
 )
 
@@ -671,17 +590,13 @@ ASSUMPTIONS = (
         "less what the event filter denies: the proofs compare the hardware with the copies",
     ),
     Assumption("build", "the kernel is built with " + ", ".join(CONFIG) + ", other options off"),
-    *nmi.ASSUMPTIONS,
+    *nmi_intel.ASSUMPTIONS,
     *kvm.ASSUMPTIONS,
     *vmx_kernel.ASSUMPTIONS,
     *nested.ASSUMPTIONS,
     *emulated.ASSUMPTIONS,
     *emulated_intel.ASSUMPTIONS,
 )
-
-
-def _interrupted_contracts(program: Program) -> dict[str, Contract]:
-    return nmi.before_each_step(_steps(program), _contracts(program))
 
 
 PLAIN = Target(
@@ -729,7 +644,7 @@ PLAIN = Target(
     counters=lambda program: (*pmu.counter_cells(*_sizes(program)), pmu.PERF_METRICS),
     entered=mediated.entered,
     platform=_of_platform,
-    transient=("guest_lvtpc_loaded",),
+    transient=(rules.LVTPC_LOADED,),
     replaced=REPLACED,
     frames=(mediated.FRAME, vmx_kernel.FRAME),
     callers=mediated.CALLERS,
@@ -757,11 +672,4 @@ PLAIN = Target(
     facts=facts.INTEL,
 )
 
-TARGET = replace(
-    PLAIN,
-    interrupted=replace(
-        PLAIN,
-        steps=lambda program: nmi.at_edges(_steps(program), ("enter", "leave", "put")),
-        contracts=_interrupted_contracts,
-    ),
-)
+TARGET = nmi.interrupted(PLAIN)

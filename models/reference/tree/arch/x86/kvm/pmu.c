@@ -201,7 +201,7 @@ static int set_global_ctrl(struct kvm_vcpu *vcpu, u64 data)
 static int set_amd_global(struct kvm_vcpu *vcpu, u32 msr, u64 data, bool from_host)
 {
 	struct kvm_pmu *pmu = vcpu_to_pmu(vcpu);
-	u64 known = data & ~pmu->global_status_rsvd;
+	u64 known = data & ~pmu->global_ctrl_rsvd;
 
 	if (msr == MSR_AMD64_PERF_CNTR_GLOBAL_CTL)
 		return set_global_ctrl(vcpu, data & ~pmu->global_ctrl_rsvd);
@@ -210,7 +210,7 @@ static int set_amd_global(struct kvm_vcpu *vcpu, u32 msr, u64 data, bool from_ho
 		/* Nothing happens when a guest writes it. */
 		if (!from_host)
 			return 0;
-		if (known != data)
+		if (data & pmu->global_status_rsvd)
 			return 1;
 		pmu->global_status = data;
 		return 0;

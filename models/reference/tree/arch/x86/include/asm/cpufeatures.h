@@ -10,5 +10,6 @@
 #define X86_FEATURE_PERFCTR_NB		(6 * 32 + 24)
 #define X86_FEATURE_PERFCTR_LLC		(6 * 32 + 28)
 #define X86_FEATURE_PERFMON_V2		(7 * 32 + 20)
+#define X86_FEATURE_AMD_LBR_PMC_FREEZE	(21 * 32 + 0)
 
 #endif

@@ -51,6 +51,10 @@ union cpuid10_edx {
 #define AMD64_EVENTSEL_HOSTONLY			BIT_ULL(41)
 #define AMD64_EVENTSEL_HOST_GUEST_MASK		(AMD64_EVENTSEL_GUESTONLY | AMD64_EVENTSEL_HOSTONLY)
 
+/* AMD's GLOBAL_STATUS: an overflow has frozen the branch records, or the counters. */
+#define GLOBAL_STATUS_LBRS_FROZEN		BIT_ULL(58)
+#define GLOBAL_STATUS_COUNTERS_FROZEN		BIT_ULL(59)
+
 /* Counters of a pocket CPU, without and with the core counter extension. */
 #define AMD64_NUM_COUNTERS			1
 #define AMD64_NUM_COUNTERS_CORE			2

@@ -149,6 +149,10 @@ static void amd_pmu_refresh(struct kvm_vcpu *vcpu)
 
 	pmu->global_ctrl_rsvd = ~(BIT_ULL(pmu->nr_arch_gp_counters) - 1);
 	pmu->global_status_rsvd = pmu->global_ctrl_rsvd;
+	/* A guest may set these by itself, and userspace restores them after a migration. */
+	if (boot_cpu_has(X86_FEATURE_AMD_LBR_PMC_FREEZE))
+		pmu->global_status_rsvd &= ~(GLOBAL_STATUS_COUNTERS_FROZEN |
+					     GLOBAL_STATUS_LBRS_FROZEN);
 }
 
 static void amd_pmu_init(struct kvm_vcpu *vcpu)
