@@ -3,14 +3,10 @@ and what it can write can be loaded."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
-
+from proofs.way import violations
 from verify.encode import term as t
 from verify.encode.switch import Switch
-from verify.ir.machine import Machine
-from verify.prove.property import FAULTS, READ, REFUSED, Probe, Property, Violation, simply
-from verify.target import EmulatedRead, Register
+from verify.prove.property import FAULTS, REFUSED, Property, simply
 
 
 def properties(switch: Switch) -> list[Property]:
@@ -19,7 +15,7 @@ def properties(switch: Switch) -> list[Property]:
     entry = switch.entries[0]
     inside = switch.target.entered(switch.points[entry].cells)
     closed = list(
-        _violations(
+        violations(
             switch,
             lambda register: register.migrations,
             REFUSED,
@@ -27,7 +23,7 @@ def properties(switch: Switch) -> list[Property]:
         )
     )
     loaded = list(
-        _violations(
+        violations(
             switch,
             lambda register: register.arrivals,
             FAULTS,
@@ -59,29 +55,3 @@ def properties(switch: Switch) -> list[Property]:
         ),
     ]
     return [prop for prop, bad in zip(found, (closed, loaded), strict=True) if bad]
-
-
-def _violations(
-    switch: Switch,
-    runs: Callable[[Register], Sequence[EmulatedRead]],
-    kind: str,
-    text: str,
-) -> Iterator[Violation]:
-    for register in switch.target.registers(switch.program):
-        for i in range(register.count):
-            for way, run in enumerate(register.ways):
-                if run in runs(register):
-                    read = switch.reads[register.name, i, way]
-                    bad = t.conj([read.accepted, read.value.ne(read.expected)])
-                    values = (read.expected, read.value)
-                    cell, probe = register.cell.format(i), _probe(run, i)
-                    yield Violation(
-                        cell, READ, bad, *values, text, probe, read.assumes, way=way, kind=kind
-                    )
-
-
-def _probe(run: EmulatedRead, i: int) -> Probe:
-    def probe(m: Machine) -> tuple[Any, Any, Any]:
-        return run(m, i)
-
-    return probe

@@ -52,7 +52,8 @@ class Register:
     show the guest's. `reads`: every way to read copy i that the kernel answers. `migrations`: reads
     by userspace and writes of the result, with 1 for a write that is refused and 0 expected.
     `arrivals`: writes of any value by userspace and loads after them, with 1 for a load that faults
-    and 0 expected.
+    and 0 expected. `events`: things that the kernel emulates, with what they make of the register
+    and what they must.
     """
 
     name: str
@@ -66,15 +67,18 @@ class Register:
     loaded: str = ""
     migrations: Sequence[EmulatedRead] = ()
     arrivals: Sequence[EmulatedRead] = ()
+    events: Sequence[EmulatedRead] = ()
 
     @property
     def ways(self) -> list[EmulatedRead]:
-        """All reads, and after them migrations and arrivals."""
-        return [*self.reads, *self.migrations, *self.arrivals]
+        """All reads, and after them migrations, arrivals and events."""
+        return [*self.reads, *self.migrations, *self.arrivals, *self.events]
 
     def read_phase(self, i: int, way: int) -> str:
         """The name of the phase in which copy i is read in one of the ways."""
-        name = f"{'read' if way < len(self.reads) else 'migrate'}/{self.name}[{i}]"
+        kinds = [(self.reads, "read"), (self.migrations, "migrate"), (self.arrivals, "migrate")]
+        every = [kind for runs, kind in (*kinds, (self.events, "emulate")) for _ in runs]
+        name = f"{every[way]}/{self.name}[{i}]"
         return f"{name}/{way}" if way else name
 
 

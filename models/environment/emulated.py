@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from models.environment.cpu import Cpu
-from models.environment.kvm import as_bool, mediated
+from models.environment.kvm import CPL, as_bool, mediated
 from verify.ir.machine import Machine
 from verify.target import Access, Assumption
 
@@ -72,6 +72,7 @@ def read_counter(cpu: Cpu, m: Machine, ecx: int) -> tuple[Any, Any]:
     switched, data = mediated(m, cpu.vcpu), f"{MSR_DATA}.data"
     with m.when(switched):
         m.set(BY_USERSPACE, m.flag(False))
+        m.set(CPL, m.fresh("cpl", 2))
         where = m.address(data)
         refused = m.call("kvm_pmu_rdpmc", m.address(cpu.vcpu), m.const(ecx, 32), where).nonzero()
     return switched & ~refused, m.get(data)

@@ -306,7 +306,7 @@ def _steps(program: Program) -> list[Step]:
 def _accesses(program: Program) -> list[Access]:
     size = _size(program)
     accesses = emulated.accesses(CPU, pmu.table(size), range(size), emulated_amd.expect)
-    return [*accesses, mediated.instruction(VCPU, _copies(program))]
+    return [*accesses, *mediated.events(VCPU, _copies(program))]
 
 
 LVTPC_LOADED = "guest_lvtpc_loaded"
@@ -420,7 +420,8 @@ TARGET = Target(
         "kvm_pmu_set_msr",
         "kvm_pmu_rdpmc",
         "kvm_pmu_handle_event",
-        "kvm_pmu_instruction_retired",
+        mediated.INSTRUCTION,
+        mediated.BRANCH,
         "kvm_pmu_is_fastpath_emulation_allowed",
         "svm_set_cpu_caps",
         "svm_recalc_pmu_msr_intercepts",

@@ -10,6 +10,7 @@ from typing import Any
 
 from models.environment import (
     bitmap,
+    counting,
     emulated,
     emulated_intel,
     guest,
@@ -137,7 +138,7 @@ def _cells(program: Program) -> dict[str, int]:
 def _contracts(program: Program) -> dict[str, Contract]:
     return {
         **nmi.contracts(),
-        **kvm.contracts(program, vmx_kernel.FEATURES, vmx_kernel.PMU_LEAF),
+        **kvm.contracts(program, vmx_kernel.FEATURES, vmx_kernel.PMU_LEAF, vmx_kernel.EVENTS),
         **vmx_kernel.contracts(),
         **mediated.instructions(pmu),
     }
@@ -273,6 +274,23 @@ def _load_back(m: Machine, number: int) -> tuple[Any, Any, Any]:
         return emulated.load_back(CPU, m, number)
 
 
+def _pointed(run: EmulatedRead) -> EmulatedRead:
+    def pointed(m: Machine, i: int) -> tuple[Any, Any, Any]:
+        with nested.pointed(m):
+            return run(m, i)
+
+    return pointed
+
+
+def _events(program: Program) -> list[tuple[str, counting.Counters]]:
+    """What KVM counts when it emulates: functions, with the counters as they are for the event."""
+    sizes = _handled(program)
+    return [
+        (mediated.INSTRUCTION, emulated_intel.instructions(PMU, *sizes)),
+        (mediated.BRANCH, emulated_intel.branches(PMU, *sizes)),
+    ]
+
+
 def _registers(program: Program) -> list[Register]:
     gp, fixed = _handled(program)
 
@@ -326,12 +344,29 @@ def _registers(program: Program) -> list[Register]:
         reads = (emulated_read, by_rdpmc)
         return Register(
             name, 1, cell, ghost("FIXED_CTR", k), 64, True, enumerated, reads,
-            migrations=(migration,),
+            migrations=(migration,), events=counted(ghost("FIXED_CTR", k)),
         )  # fmt: skip
 
     def metrics(m: Machine, i: int) -> Any:
         return with_pmu(m, _guest_capability(m, msr.CAP_PERF_METRICS))
 
+    events = [
+        counting.Event(VCPU, _copies(program), function, counters)
+        for function, counters in _events(program)
+    ]
+
+    def counted(cell: str) -> tuple[EmulatedRead, ...]:
+        return tuple(_pointed(event.into(cell)) for event in events)
+
+    def where(has: Callable[[Machine, int], Any], run: EmulatedRead) -> EmulatedRead:
+        def where_it_is(m: Machine, i: int) -> tuple[Any, Any, Any]:
+            accepted, found, expected = run(m, i)
+            return accepted & has(m, i), found, expected
+
+        return where_it_is
+
+    of_status = [where(from_version_2, event.into_status()) for event in events]
+    of_status += [event.interrupt() for event in events]
     status, ctrl = pmu.GLOBAL_STATUS, pmu.GLOBAL_CTRL
     fixed_ctrl = pmu.FIXED_CTR_CTRL
     return [
@@ -342,6 +377,7 @@ def _registers(program: Program) -> list[Register]:
                 by_rdpmc,
             ),
             migrations=back(msr.PERFCTR0, msr.PMC0),
+            events=counted("ghost.PMC[{}]"),
         ),
         Register(
             "EVTSEL", gp, "hw.EVTSEL[{}]", "ghost.EVTSEL[{}]", 64, False, counter,
@@ -367,6 +403,7 @@ def _registers(program: Program) -> list[Register]:
                 zero(msr.STATUS_SET),
             ),
             migrations=back(msr.GLOBAL_STATUS, msr.STATUS_RESET, msr.STATUS_SET),
+            events=tuple(_pointed(run) for run in of_status),
         ),
         Register(
             "PERF_METRICS", 1, pmu.PERF_METRICS, "ghost.PERF_METRICS", 64, True, metrics,
@@ -476,7 +513,7 @@ def _accesses(program: Program) -> list[Access]:
     gp, fixed = _sizes(program)
     counters = pmu.by_ecx(gp, fixed)
     accesses = emulated.accesses(CPU, msr.table(gp, fixed), counters, emulated_intel.expect)
-    accesses.append(mediated.instruction(VCPU, _copies(program)))
+    accesses += mediated.events(VCPU, _copies(program))
     return nested.accesses(CPU, program, accesses)
 
 
@@ -578,6 +615,12 @@ def _copies_for_hardware(m: Machine) -> list[Item]:
     return items
 
 
+def _skipped(m: Machine) -> list[Item]:
+    """Counters that should have counted what the fastpath has emulated: hardware has them."""
+    sizes = pmu.size(m, "gp"), pmu.size(m, "fixed")
+    return counting.missed(m, emulated_intel.instructions(PMU, *sizes))
+
+
 CHECKS = (
     Check(
         "count.host",
@@ -620,6 +663,13 @@ CHECKS = (
         "KVM's copy is not what hardware has",
         "fastpath",
         _copies_for_hardware,
+    ),
+    Check(
+        "count.fastpath",
+        "the fastpath emulates no instruction that a counter of the guest would have counted",
+        "a counter misses an instruction that the fastpath has emulated",
+        "fastpath",
+        _skipped,
     ),
 )
 
@@ -677,6 +727,7 @@ ASSUMPTIONS = (
     *nested.ASSUMPTIONS,
     *emulated.ASSUMPTIONS,
     *emulated_intel.ASSUMPTIONS,
+    *counting.ASSUMPTIONS,
 )
 
 
@@ -699,7 +750,8 @@ PLAIN = Target(
         "kvm_pmu_set_msr",
         "kvm_pmu_rdpmc",
         "kvm_pmu_handle_event",
-        "kvm_pmu_instruction_retired",
+        mediated.INSTRUCTION,
+        mediated.BRANCH,
         "kvm_pmu_is_fastpath_emulation_allowed",
         "perf_event_nmi_handler",
         "vmx_get_perf_capabilities",

@@ -9,7 +9,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from verify.ir.interp import Step
-from verify.prove.property import CHECK, FAULTS, READ, REFUSED, Violation
+from verify.prove.property import CHECK, EMULATED, FAULTS, READ, REFUSED, Violation
 
 READS = ("RDMSR", "RDPMC")
 WRITE = "WRMSR"
@@ -33,6 +33,8 @@ FAULT = "#GP"
 """An access faults, and is lost."""
 ACCEPTED = "emulated"
 """The kernel has accepted a write; of what is expected, or of what is loaded next."""
+MISCOUNTED = "miscounts"
+"""Something that is emulated has another effect than it must; the note says which."""
 ENTRY = "VM-entry"
 """A change that hardware makes when the guest is entered, to what it was given for that."""
 BOUNDARIES = {"enter": ENTRY, "leave": "VM-exit"}
@@ -69,6 +71,8 @@ def find(
         return _refused(steps, register)
     if violation.kind == FAULTS:
         return _faulting(steps)
+    if violation.kind == EMULATED:
+        return _emulated(steps)
     if violation.kind == CHECK:
         if violation.follows:
             return _not_followed(steps, violation, touching)
@@ -145,6 +149,12 @@ def _faulting(steps: Sequence[Step]) -> Reason:
         return Reason(text, (found[-1],), advice)
     text += ", which userspace may set"
     return Reason(text, (found[-1], sets[-1]), advice)
+
+
+def _emulated(steps: Sequence[Step]) -> Reason:
+    """The model of what is emulated says what is wrong."""
+    found = [i for i, s in enumerate(steps) if s.op == MISCOUNTED]
+    return Reason(steps[found[-1]].note, (found[-1],)) if found else Reason("", ())
 
 
 def _not_kept(steps: Sequence[Step], violation: Violation, touching: Sequence[int]) -> Reason:
