@@ -1,5 +1,5 @@
 """migrate.closed (domain.md 4): what userspace can read of a vCPU can be written to one like it,
-and what it can write can be loaded."""
+there or on another host, and what it can write can be loaded."""
 
 from __future__ import annotations
 
@@ -20,6 +20,14 @@ def properties(switch: Switch) -> list[Property]:
             lambda register: register.migrations,
             REFUSED,
             "KVM refuses to take back from userspace what it gave",
+        )
+    )
+    moved = list(
+        violations(
+            switch,
+            lambda register: register.moves,
+            REFUSED,
+            "KVM refuses on another host what it gave",
         )
     )
     loaded = list(
@@ -46,6 +54,15 @@ def properties(switch: Switch) -> list[Property]:
             "the guest is entered",
         ),
         Property(
+            "migrate.closed.other-host",
+            "migrate",
+            "what userspace reads of a register, it can write to a vCPU of the same configuration "
+            "on another host that supports that",
+            simply(moved),
+            (entry, inside),
+            "the guest is entered",
+        ),
+        Property(
             "migrate.closed.load",
             "migrate",
             "what userspace can write to a register, KVM can load without a fault",
@@ -54,4 +71,4 @@ def properties(switch: Switch) -> list[Property]:
             "entered guest with such a register",
         ),
     ]
-    return [prop for prop, bad in zip(found, (closed, loaded), strict=True) if bad]
+    return [prop for prop, bad in zip(found, (closed, moved, loaded), strict=True) if bad]

@@ -86,10 +86,14 @@ def write(cpu: Cpu, m: Machine, number: Any, data: Any, from_host: Any) -> tuple
     return valid, refused
 
 
-def take_back(cpu: Cpu, m: Machine, number: int) -> tuple[Any, Any, Any]:
-    """Userspace reads an MSR and writes the result to a vCPU of the same configuration: (it could
-    read, 1 when the write is refused, 0)."""
+def take_back(
+    cpu: Cpu, m: Machine, number: int, move: Callable[[], Any] | None = None
+) -> tuple[Any, Any, Any]:
+    """Userspace reads an MSR and writes the result to a vCPU of the same configuration, after a
+    `move` that tells whether it is one: (it could read, 1 when the write is refused, 0)."""
     accepted, value = read(cpu, m, number, m.flag(True))
+    if move is not None:
+        accepted = accepted & move()
     with m.when(accepted):
         valid, refused = write(cpu, m, m.const(number, 32), value, m.flag(True))
         with m.when(valid), m.when(refused):

@@ -1,7 +1,8 @@
 """Contracts of KVM's and the kernel's helpers around the PMU code (domain.md 1 and 3).
 
 The C side is kernel.h and kvm.h in this folder. Cells: `config.*` of the host are those of the
-hardware model; the guest has the CPUID leaf of its PMU where `config.guest_has_cpuid_pmu`.
+hardware model; the guest has the CPUID leaf of its PMU where `config.guest_has_cpuid_pmu`, and the
+others that are looked at where `config.guest_has_cpuid_other`.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ PMI = "run.pmi"
 """KVM has requested an interrupt of the guest for an overflow."""
 CELLS = {
     "config.guest_has_cpuid_pmu": 0,
+    "config.guest_has_cpuid_other": 0,
     GUEST_LVTPC: 32,
     CPL: 2,
     ALLOWED: 64,
@@ -186,7 +188,7 @@ def _cpuid(leaf: int) -> dict[str, Contract]:
     def has(m: Machine, call: CallSite) -> Any:
         assert isinstance(call.result, Int)
         (function,) = call.args
-        other = m.fresh("cpuid", 0)
+        other = m.get("config.guest_has_cpuid_other")
         of_pmu = function.eq(leaf)
         found = (of_pmu & m.get("config.guest_has_cpuid_pmu")) | (~of_pmu & other)
         return as_bool(m, found, call.result.width)

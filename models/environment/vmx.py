@@ -21,9 +21,13 @@ PMU_LEAF = 0xA
 # State of the host that goes into the VMCS and says nothing of the PMU
 _HOST_STATE = ("read_cr0", "__read_cr3", "cr4_read_shadow", "__model_address")
 
-CELLS = {"config.guest_pdcm": 0}
-FEATURES = {"X86_FEATURE_PDCM": ("config.host_pdcm", "config.guest_pdcm")}
-"""Whether CPU and guest have PERF_CAPABILITIES."""
+FEATURES = {
+    "X86_FEATURE_PDCM": ("config.host_pdcm", "config.guest_pdcm"),
+    "X86_FEATURE_HLE": ("config.host_hle", "config.guest_hle"),
+    "X86_FEATURE_RTM": ("config.host_rtm", "config.guest_rtm"),
+}
+"""Whether CPU and guest have PERF_CAPABILITIES, and transactional memory."""
+CELLS = {cell: 0 for cells in FEATURES.values() for cell in cells if cell != "config.host_pdcm"}
 
 CPU = Cpu(pmu, VCPU, vmx.rdpmc_exits, vmx.loads_global_ctrl, nested.intercepts)
 

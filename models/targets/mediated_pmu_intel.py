@@ -19,6 +19,7 @@ from models.environment import (
     mediated,
     nested,
     nmi,
+    other_host,
     prelude,
 )
 from models.environment import vmx as vmx_kernel
@@ -269,6 +270,11 @@ def _take_back(m: Machine, number: int) -> tuple[Any, Any, Any]:
         return emulated.take_back(CPU, m, number)
 
 
+def _move(program: Program, m: Machine, number: int) -> tuple[Any, Any, Any]:
+    with nested.pointed(m):
+        return emulated.take_back(CPU, m, number, lambda: other_host.move(program, m))
+
+
 def _load_back(m: Machine, number: int) -> tuple[Any, Any, Any]:
     with nested.pointed(m):
         return emulated.load_back(CPU, m, number)
@@ -321,6 +327,12 @@ def _registers(program: Program) -> list[Register]:
 
         return tuple(migration(number) for number in numbers)
 
+    def moved(*numbers: int) -> Any:
+        def migration(number: int) -> EmulatedRead:
+            return lambda m, i: _move(program, m, number + i)
+
+        return tuple(migration(number) for number in numbers)
+
     def zero(number: int) -> EmulatedRead:
         return lambda m, i: (*_read(m, number), m.const(0, 64))
 
@@ -344,7 +356,8 @@ def _registers(program: Program) -> list[Register]:
         reads = (emulated_read, by_rdpmc)
         return Register(
             name, 1, cell, ghost("FIXED_CTR", k), 64, True, enumerated, reads,
-            migrations=(migration,), events=counted(ghost("FIXED_CTR", k)),
+            migrations=(migration,), moves=moved(msr.FIXED_CTR0 + k),
+            events=counted(ghost("FIXED_CTR", k)),
         )  # fmt: skip
 
     def metrics(m: Machine, i: int) -> Any:
@@ -377,23 +390,27 @@ def _registers(program: Program) -> list[Register]:
                 by_rdpmc,
             ),
             migrations=back(msr.PERFCTR0, msr.PMC0),
+            moves=moved(msr.PERFCTR0, msr.PMC0),
             events=counted("ghost.PMC[{}]"),
         ),
         Register(
             "EVTSEL", gp, "hw.EVTSEL[{}]", "ghost.EVTSEL[{}]", 64, False, counter,
             (read(msr.EVTSEL0, "EVTSEL", True),), f"{PMU}.gp_counters[{{}}].eventsel_hw",
             migrations=back(msr.EVTSEL0),
+            moves=moved(msr.EVTSEL0),
         ),
         *(fixed_counter(k) for k in range(fixed)),
         Register(
             "FIXED_CTR_CTRL", 1, fixed_ctrl, "ghost.FIXED_CTR_CTRL", 64, False, from_version_2,
             (read(msr.FIXED_CTR_CTRL, "FIXED_CTR_CTRL", False),), f"{PMU}.fixed_ctr_ctrl_hw",
             migrations=back(msr.FIXED_CTR_CTRL),
+            moves=moved(msr.FIXED_CTR_CTRL),
         ),
         Register(
             "GLOBAL_CTRL", 1, ctrl, "ghost.GLOBAL_CTRL", 64, True, from_version_2,
             (read(msr.GLOBAL_CTRL, "GLOBAL_CTRL", False),),
             migrations=back(msr.GLOBAL_CTRL),
+            moves=moved(msr.GLOBAL_CTRL),
         ),
         Register(
             "GLOBAL_STATUS", 1, status, "ghost.GLOBAL_STATUS", 64, True, from_version_2,
@@ -403,12 +420,14 @@ def _registers(program: Program) -> list[Register]:
                 zero(msr.STATUS_SET),
             ),
             migrations=back(msr.GLOBAL_STATUS, msr.STATUS_RESET, msr.STATUS_SET),
+            moves=moved(msr.GLOBAL_STATUS, msr.STATUS_RESET, msr.STATUS_SET),
             events=tuple(_pointed(run) for run in of_status),
         ),
         Register(
             "PERF_METRICS", 1, pmu.PERF_METRICS, "ghost.PERF_METRICS", 64, True, metrics,
             (read(msr.PERF_METRICS, "PERF_METRICS", False),),
             migrations=back(msr.PERF_METRICS),
+            moves=moved(msr.PERF_METRICS),
             # Of the others no value is assumed away, so fault.load speaks of all of them.
             arrivals=(lambda m, i: _load_back(m, msr.PERF_METRICS),),
         ),
@@ -728,6 +747,7 @@ ASSUMPTIONS = (
     *emulated.ASSUMPTIONS,
     *emulated_intel.ASSUMPTIONS,
     *counting.ASSUMPTIONS,
+    *other_host.ASSUMPTIONS,
 )
 
 

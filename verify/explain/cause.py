@@ -27,6 +27,8 @@ COUNTS = {"count": "{} counts", "overflow": "a counter overflows into {}"}
 """Changes that hardware makes of itself, in words."""
 COPY = "copy"
 """A change of the kernel's copy of a register that hardware has; the note says where."""
+MOVED = "moves"
+"""The machine is another one from now on: what it has instead."""
 REFUSAL = "refused"
 """A write is refused; the note says by what."""
 FAULT = "#GP"
@@ -128,11 +130,11 @@ def _refused(steps: Sequence[Step], register: str) -> Reason:
         for i, s in enumerate(steps[: found[-1]])
         if s.register in (register, f"ghost.{name}") and s.before != s.after == step.after
     ]
+    moves = [i for i, s in enumerate(steps[: found[-1]]) if s.op == MOVED]
     advice = f"Accept from userspace every value that {name} can have"
-    if not sets:
-        return Reason(text, (found[-1],), advice)
-    text += f" after {_place(steps[sets[-1]])} set it"
-    return Reason(text, (found[-1], sets[-1]), advice)
+    if sets:
+        text += f" after {_place(steps[sets[-1]])} set it"
+    return Reason(text, (found[-1], *sets[-1:], *moves), advice)
 
 
 def _faulting(steps: Sequence[Step]) -> Reason:
