@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from proofs import check, leak, migrate, order, restore, watch
+from proofs import check, count, leak, migrate, order, restore, watch
 from verify.encode.switch import Switch
 from verify.ir.program import Program
 from verify.prove.property import Property
 from verify.target import Target
 
-FAMILIES = (restore, leak, order, watch, check, migrate)
+FAMILIES = (restore, leak, order, watch, check, count, migrate)
 
 
 def properties(switch: Switch) -> list[Property]:

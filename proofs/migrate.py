@@ -1,16 +1,12 @@
 """migrate.closed (domain.md 4): what userspace can read of a vCPU can be written to one like it,
-and what it can write can be loaded."""
+there or on another host, and what it can write can be loaded."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
-
+from proofs.way import violations
 from verify.encode import term as t
 from verify.encode.switch import Switch
-from verify.ir.machine import Machine
-from verify.prove.property import FAULTS, READ, REFUSED, Probe, Property, Violation, simply
-from verify.target import EmulatedRead, Register
+from verify.prove.property import FAULTS, REFUSED, Property, simply
 
 
 def properties(switch: Switch) -> list[Property]:
@@ -19,15 +15,23 @@ def properties(switch: Switch) -> list[Property]:
     entry = switch.entries[0]
     inside = switch.target.entered(switch.points[entry].cells)
     closed = list(
-        _violations(
+        violations(
             switch,
             lambda register: register.migrations,
             REFUSED,
             "KVM refuses to take back from userspace what it gave",
         )
     )
+    moved = list(
+        violations(
+            switch,
+            lambda register: register.moves,
+            REFUSED,
+            "KVM refuses on another host what it gave",
+        )
+    )
     loaded = list(
-        _violations(
+        violations(
             switch,
             lambda register: register.arrivals,
             FAULTS,
@@ -50,6 +54,15 @@ def properties(switch: Switch) -> list[Property]:
             "the guest is entered",
         ),
         Property(
+            "migrate.closed.other-host",
+            "migrate",
+            "what userspace reads of a register, it can write to a vCPU of the same configuration "
+            "on another host that supports that",
+            simply(moved),
+            (entry, inside),
+            "the guest is entered",
+        ),
+        Property(
             "migrate.closed.load",
             "migrate",
             "what userspace can write to a register, KVM can load without a fault",
@@ -58,30 +71,4 @@ def properties(switch: Switch) -> list[Property]:
             "entered guest with such a register",
         ),
     ]
-    return [prop for prop, bad in zip(found, (closed, loaded), strict=True) if bad]
-
-
-def _violations(
-    switch: Switch,
-    runs: Callable[[Register], Sequence[EmulatedRead]],
-    kind: str,
-    text: str,
-) -> Iterator[Violation]:
-    for register in switch.target.registers(switch.program):
-        for i in range(register.count):
-            for way, run in enumerate(register.ways):
-                if run in runs(register):
-                    read = switch.reads[register.name, i, way]
-                    bad = t.conj([read.accepted, read.value.ne(read.expected)])
-                    values = (read.expected, read.value)
-                    cell, probe = register.cell.format(i), _probe(run, i)
-                    yield Violation(
-                        cell, READ, bad, *values, text, probe, read.assumes, way=way, kind=kind
-                    )
-
-
-def _probe(run: EmulatedRead, i: int) -> Probe:
-    def probe(m: Machine) -> tuple[Any, Any, Any]:
-        return run(m, i)
-
-    return probe
+    return [prop for prop, bad in zip(found, (closed, moved, loaded), strict=True) if bad]

@@ -188,6 +188,13 @@ def test_substitution_is_evaluation(pair: Pair, env: dict[str, int], other: dict
     assert t.evaluate(there, {n + "'": v for n, v in other.items()}) == t.evaluate([term], other)
 
 
+def test_parts_are_replaced_as_variables_are() -> None:
+    x, y = t.var("x", 8), t.var("y", 8)
+    same = x.eq(y)
+    term = t.ite(same, x, y + 1)
+    assert t.substitute([term], {same: t.false, y: x}) == [x + 1]
+
+
 X, Y = t.var("x", 8), t.var("y", 8)
 P, Q, R = (t.var(n, 0) for n in "pqr")
 

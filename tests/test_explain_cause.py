@@ -6,7 +6,7 @@ from verify.encode import term as t
 from verify.explain.cause import Reason, find
 from verify.ir.interp import Step
 from verify.ir.nodes import Loc
-from verify.prove.property import CHECK, FAULTS, READ, REFUSED, VALUE, Pairing, Violation
+from verify.prove.property import CHECK, EMULATED, FAULTS, READ, REFUSED, VALUE, Pairing, Violation
 
 SECRET = Pairing("nobody may see it", lambda name: True)
 
@@ -222,6 +222,23 @@ def test_a_value_that_is_not_taken_back() -> None:
     reason = find([step("write 1", "emulated", 0, 7, register="ghost.BLUE"), refused], back, 0)
     assert reason.text == f"{text} after the emulated write 1 set it"
     assert find([], back, 0).text == ""
+
+
+def test_a_value_that_is_not_taken_back_elsewhere() -> None:
+    moved = step("read", "moves", 4, 2, register="config.host_width", note="on the other host")
+    refused = step("read", "refused", 7, 7, note="lamp_set")
+    reason = find([step("guest", "guest", 0, 7), moved, refused], violation(READ, kind=REFUSED), 0)
+    assert reason.text.endswith("which the kernel gave itself after the guest set it")
+    assert reason.steps == (2, 0, 1)
+    assert find([moved, refused], violation(READ, kind=REFUSED), 0).steps == (1, 0)
+
+
+def test_what_is_emulated_wrongly_is_told_by_its_model() -> None:
+    counted = step("emulate", "emulated", 1, 2, register="ghost.BLUE")
+    wrong = step("emulate", "miscounts", 1, 2, note="lamp_tick changes BLUE, which is off")
+    reason = find([counted, wrong], violation(READ, kind=EMULATED), 1)
+    assert (reason.text, reason.steps) == (wrong.note, (1,))
+    assert find([counted], violation(READ, kind=EMULATED), 1).text == ""
 
 
 def test_a_read_that_the_kernel_answers_wrongly() -> None:

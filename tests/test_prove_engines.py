@@ -252,6 +252,33 @@ def test_kernel_cells_are_ghosts_where_one_step_writes_both() -> None:
     assert kept.eq(ghost) not in Context(system, solve).invariant["away"]
 
 
+def mapped(derived: Term) -> Switch:
+    """An access derives bit 0 of a map from what it writes, when that is another value."""
+    register, ghost = cell("k.x"), cell("ghost.x")
+    start = {"k.x": ZERO, "ghost.x": ZERO, "k.map": ZERO, "hw.x": ZERO}
+    post = {"k.x": IN, "ghost.x": IN, "k.map": t.ite(IN.ne(register), derived, cell("k.map"))}
+    reads = {("x", 0, 0): Read(t.true, register, ghost, ())}
+    return switch(start, {"hw.x": register}, [Relation("write", post, ())], reads=reads)
+
+
+def test_bits_of_a_map_follow_what_they_are_derived_from() -> None:
+    bits, ghost = cell("k.map"), cell("ghost.x")
+    wrong = bits.extract(0, 0).ne(t.ite(ghost.eq(5), YES, NO))
+    derived = t.ite(IN.eq(5), bits | 1, bits & 0xFE)
+    assert verdict(mapped(derived), never(wrong)) == ("proved", 0)
+    # Never cleared: seen after two writes, which are in two batches.
+    assert verdict(mapped(t.ite(IN.eq(5), bits | 1, bits)), never(wrong)) == ("refuted", 3)
+
+
+def test_a_bit_that_is_cleared_late_is_still_set_in_time() -> None:
+    """What is derived again only when it sets the bit: no bit is missing, one may be left."""
+    bits, ghost = cell("k.map"), cell("ghost.x")
+    late = mapped(t.ite(IN.eq(5), bits | 1, t.ite(IN.ult(5), bits & 0xFE, bits)))
+    missing = ghost.eq(5) & bits.extract(0, 0).eq(0)
+    assert verdict(late, never(missing)) == ("proved", 0)
+    assert verdict(late, never(bits.extract(0, 0).eq(1) & ghost.ne(5)))[0] == "refuted"
+
+
 def test_the_configuration_is_respected() -> None:
     limit = t.var("config/limit", 8)
     system = switch({"hw.x": ZERO}, {"hw.x": t.ite(IN.ult(limit), IN, ZERO)}, config=[limit.ult(5)])

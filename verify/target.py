@@ -50,9 +50,11 @@ class Register:
     `enumerated(m, i)`: the guest's configuration has copy i. `switched`: hardware holds the
     guest's value while it runs, else what `loaded` (a kernel cell) says, and only emulated reads
     show the guest's. `reads`: every way to read copy i that the kernel answers. `migrations`: reads
-    by userspace and writes of the result, with 1 for a write that is refused and 0 expected.
+    by userspace and writes of the result, with 1 for a write that is refused and 0 expected;
+    `moves` are those to another machine.
     `arrivals`: writes of any value by userspace and loads after them, with 1 for a load that faults
-    and 0 expected.
+    and 0 expected. `events`: things that the kernel emulates, with what they make of the register
+    and what they must.
     """
 
     name: str
@@ -65,16 +67,23 @@ class Register:
     reads: Sequence[EmulatedRead]
     loaded: str = ""
     migrations: Sequence[EmulatedRead] = ()
+    moves: Sequence[EmulatedRead] = ()
     arrivals: Sequence[EmulatedRead] = ()
+    events: Sequence[EmulatedRead] = ()
 
     @property
     def ways(self) -> list[EmulatedRead]:
-        """All reads, and after them migrations and arrivals."""
-        return [*self.reads, *self.migrations, *self.arrivals]
+        """All reads, and after them migrations, moves, arrivals and events."""
+        return [run for runs, _ in self._kinds() for run in runs]
+
+    def _kinds(self) -> list[tuple[Sequence[EmulatedRead], str]]:
+        moved = (*self.migrations, *self.moves, *self.arrivals)
+        return [(self.reads, "read"), (moved, "migrate"), (self.events, "emulate")]
 
     def read_phase(self, i: int, way: int) -> str:
         """The name of the phase in which copy i is read in one of the ways."""
-        name = f"{'read' if way < len(self.reads) else 'migrate'}/{self.name}[{i}]"
+        every = [kind for runs, kind in self._kinds() for _ in runs]
+        name = f"{every[way]}/{self.name}[{i}]"
         return f"{name}/{way}" if way else name
 
 

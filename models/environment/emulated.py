@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from models.environment.cpu import Cpu
-from models.environment.kvm import as_bool, mediated
+from models.environment.kvm import CPL, as_bool, mediated
 from verify.ir.machine import Machine
 from verify.target import Access, Assumption
 
@@ -72,6 +72,7 @@ def read_counter(cpu: Cpu, m: Machine, ecx: int) -> tuple[Any, Any]:
     switched, data = mediated(m, cpu.vcpu), f"{MSR_DATA}.data"
     with m.when(switched):
         m.set(BY_USERSPACE, m.flag(False))
+        m.set(CPL, m.fresh("cpl", 2))
         where = m.address(data)
         refused = m.call("kvm_pmu_rdpmc", m.address(cpu.vcpu), m.const(ecx, 32), where).nonzero()
     return switched & ~refused, m.get(data)
@@ -85,10 +86,14 @@ def write(cpu: Cpu, m: Machine, number: Any, data: Any, from_host: Any) -> tuple
     return valid, refused
 
 
-def take_back(cpu: Cpu, m: Machine, number: int) -> tuple[Any, Any, Any]:
-    """Userspace reads an MSR and writes the result to a vCPU of the same configuration: (it could
-    read, 1 when the write is refused, 0)."""
+def take_back(
+    cpu: Cpu, m: Machine, number: int, move: Callable[[], Any] | None = None
+) -> tuple[Any, Any, Any]:
+    """Userspace reads an MSR and writes the result to a vCPU of the same configuration, after a
+    `move` that tells whether it is one: (it could read, 1 when the write is refused, 0)."""
     accepted, value = read(cpu, m, number, m.flag(True))
+    if move is not None:
+        accepted = accepted & move()
     with m.when(accepted):
         valid, refused = write(cpu, m, m.const(number, 32), value, m.flag(True))
         with m.when(valid), m.when(refused):

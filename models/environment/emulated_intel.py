@@ -1,10 +1,13 @@
-"""What emulated writes of Intel's PMU MSRs do to the registers, by the architecture."""
+"""What emulated writes of Intel's PMU MSRs, and emulated events, do to the registers, by the
+architecture."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from models.environment.counting import Counter, Counters
 from models.environment.emulated import becomes, ghost
+from models.environment.kvm import CPL
 from models.hardware import intel_pmu as pmu
 from verify.ir.machine import Machine
 from verify.target import Assumption
@@ -16,6 +19,72 @@ ASSUMPTIONS = (
         "that, migrate.closed.load tells",
     ),
 )
+
+
+# In a selector: event and unit mask; what says where an event counts, and what an overflow does.
+_WHAT = 0xFFFF
+_WHOLE = (1 << 64) - 1
+_PLAIN = _WHAT | pmu.EVTSEL_PRIVILEGE | pmu.EVTSEL_ENABLE | 1 << 19 | pmu.EVTSEL_INT
+
+
+def instructions(of: str, gp: int, fixed: int) -> Counters:
+    """For an instruction, so many counters of the guest's PMU, which is at a path."""
+    return lambda m: _counters(m, of, gp, fixed, pmu.INSTRUCTIONS)
+
+
+def branches(of: str, gp: int, fixed: int) -> Counters:
+    """The same for a branch, which no fixed counter counts."""
+    return lambda m: _counters(m, of, gp, fixed, pmu.BRANCHES)
+
+
+def _counters(m: Machine, of: str, gp: int, fixed: int, event: int) -> list[Counter]:
+    """The counters that a guest can have, for an architectural event (H7, H9, H10)."""
+    return [
+        *(_gp(m, of, i, event) for i in range(gp)),
+        *(_fixed(m, of, i, event) for i in range(fixed)),
+    ]
+
+
+def _off(m: Machine, of: str, bit: int) -> Any:
+    """GLOBAL_CTRL, which there is from version 2 on, has the counter off."""
+    has = m.const(1, 8).ult(m.get(f"{of}.version"))
+    return has & m.get(ghost("GLOBAL_CTRL")).extract(bit, bit).eq(0)
+
+
+def _bit(value: Any, bit: int) -> Any:
+    return value.extract(bit, bit).eq(1)
+
+
+def _gp(m: Machine, of: str, i: int, event: int) -> Counter:
+    selector, kernel = m.get(ghost("EVTSEL", i)), m.get(CPL).eq(0)
+    absent = m.get(f"{of}.nr_arch_gp_counters").ule(i)
+    here = (kernel & _bit(selector, 17)) | (~kernel & _bit(selector, 16))
+    obstacles = [
+        (absent, "the guest has not got"),
+        (_off(m, of, i), "GLOBAL_CTRL has off"),
+        ((selector & pmu.EVTSEL_ENABLE).eq(0), "its selector has off"),
+        ((selector & _WHAT).ne(event), "counts another event"),
+        (~here, "does not count at the guest's privilege level"),
+    ]
+    vague, interrupts = (selector & ~_PLAIN).nonzero(), (selector & pmu.EVTSEL_INT).nonzero()
+    limit = m.ite(absent, m.const(_WHOLE, 64), m.get("config.limit_guest_gp"))
+    return Counter(ghost("PMC", i), i, limit, obstacles, vague, interrupts)
+
+
+def _fixed(m: Machine, of: str, i: int, event: int) -> Counter:
+    controls, kernel = m.get(ghost("FIXED_CTR_CTRL")), m.get(CPL).eq(0)
+    absent = m.get(f"{of}.nr_arch_fixed_counters").ule(i)
+    here = (kernel & _bit(controls, 4 * i)) | (~kernel & _bit(controls, 4 * i + 1))
+    bit = pmu.FIXED_BASE + i
+    obstacles = [
+        (absent, "the guest has not got"),
+        (_off(m, of, bit), "GLOBAL_CTRL has off"),
+        (m.flag(i > 0 or event != pmu.FIXED_EVENTS[0]), "counts another event"),
+        (~here, "its controls have off at the guest's privilege level"),
+    ]
+    limit = m.ite(absent, m.const(_WHOLE, 64), m.get("config.limit_guest_fixed"))
+    interrupts = _bit(controls, 4 * i + 3)
+    return Counter(ghost("FIXED_CTR", i), bit, limit, obstacles, m.flag(False), interrupts)
 
 
 def expect(m: Machine, kind: str, index: int, data: Any, from_host: Any) -> None:

@@ -1,12 +1,14 @@
 """Contracts of KVM's and the kernel's helpers around the PMU code (domain.md 1 and 3).
 
 The C side is kernel.h and kvm.h in this folder. Cells: `config.*` of the host are those of the
-hardware model; the guest has the CPUID leaf of its PMU where `config.guest_has_cpuid_pmu`.
+hardware model; the guest has the CPUID leaf of its PMU where `config.guest_has_cpuid_pmu`, and the
+others that are looked at where `config.guest_has_cpuid_other`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from models.hardware.constants import known
@@ -19,9 +21,19 @@ from verify.target import Assumption
 
 GUEST_LVTPC = "run.guest_lvtpc"
 """LVTPC of the guest's local APIC, as it is when the vCPU is loaded."""
+CPL = "run.cpl"
+"""The guest's privilege level."""
+ALLOWED = "run.allowed"
+"""Bits of the counters whose event the filter has allowed when it was last asked."""
+PMI = "run.pmi"
+"""KVM has requested an interrupt of the guest for an overflow."""
 CELLS = {
     "config.guest_has_cpuid_pmu": 0,
+    "config.guest_has_cpuid_other": 0,
     GUEST_LVTPC: 32,
+    CPL: 2,
+    ALLOWED: 64,
+    PMI: 0,
 }
 
 APIC_LVTPC = 0x340
@@ -46,8 +58,10 @@ ASSUMPTIONS = (
     ),
     Assumption(
         "kvm.event-encodings",
-        "the event selectors that perf gives for fixed counters and for emulated instructions may "
-        "be anything (vmx/pmu_intel.c: intel_get_fixed_pmc_eventsel)",
+        "on Intel, the event selectors that perf gives for instructions and branches are those of "
+        "the architecture, and those of fixed counters are of no other counter's event "
+        "(perf_get_hw_event_config, vmx/pmu_intel.c: intel_get_fixed_pmc_eventsel); other ones may "
+        "be anything",
     ),
     Assumption(
         "kvm.ops",
@@ -132,13 +146,49 @@ def _lapic_get_reg(m: Machine, call: CallSite) -> Any:
     return m.ite(register.eq(APIC_LVTPC), m.get(GUEST_LVTPC), other)
 
 
+def _allowed(m: Machine, call: CallSite) -> Any:
+    """The event filter's answer for a counter, remembered."""
+    assert isinstance(call.result, Int)
+    answer = m.fresh("allowed", 0)
+    index = m.read(call.args[0], ".idx", 8).zext(64)
+    bit, before = m.const(1, 64) << index, m.get(ALLOWED)
+    m.set(ALLOWED, m.ite(answer, before | bit, before & ~bit))
+    return as_bool(m, answer, call.result.width)
+
+
+def _make_request(program: Program) -> Contract:
+    """Of requests only an interrupt's matters to anyone else."""
+    interrupt = program.constant("KVM_REQ_PMI")
+
+    def request(m: Machine, call: CallSite) -> None:
+        if interrupt is not None:
+            with m.when(call.args[0].eq(interrupt)):
+                m.set(PMI, m.flag(True))
+
+    return request
+
+
+def _event_config(program: Program, events: Mapping[str, int]) -> Contract:
+    """The encoding of an event by perf's number for it."""
+    numbers = {program.constant(name): code for name, code in events.items()}
+
+    def answer(m: Machine, call: CallSite) -> Any:
+        result = _input(m, "event", call)
+        for number, code in numbers.items():
+            if number is not None:
+                result = m.ite(call.args[0].eq(number), m.const(code, result.width), result)
+        return result
+
+    return answer
+
+
 def _cpuid(leaf: int) -> dict[str, Contract]:
     """The guest's CPUID; the PMU's leaf is a part of its configuration."""
 
     def has(m: Machine, call: CallSite) -> Any:
         assert isinstance(call.result, Int)
         (function,) = call.args
-        other = m.fresh("cpuid", 0)
+        other = m.get("config.guest_has_cpuid_other")
         of_pmu = function.eq(leaf)
         found = (of_pmu & m.get("config.guest_has_cpuid_pmu")) | (~of_pmu & other)
         return as_bool(m, found, call.result.width)
@@ -156,11 +206,14 @@ def _events_mask_len(m: Machine, call: CallSite) -> Any:
 
 
 def contracts(
-    program: Program, features: Mapping[str, tuple[str, str]], leaf: int
+    program: Program,
+    features: Mapping[str, tuple[str, str]],
+    leaf: int,
+    events: Mapping[str, int] = MappingProxyType({}),
 ) -> dict[str, Contract]:
     """By the name of the function that they stand for. `features`: the cells that say whether the
     host and the guest have a feature, by its macro; other features may be there or not. `leaf`: of
-    the guest's CPUID, tells of its PMU."""
+    the guest's CPUID, tells of its PMU. `events`: encodings by perf's macros."""
     numbers = {program.constant(name): cells for name, cells in features.items()}
 
     def feature(label: str, side: int) -> Contract:
@@ -192,12 +245,12 @@ def contracts(
         "kvm_can_set_cpuid_and_feature_msrs": always(1),
         "lapic_in_kernel": always(1),
         "kvm_lapic_get_reg": _lapic_get_reg,
-        "kvm_make_request": nothing,
+        "kvm_make_request": _make_request(program),
         "perf_load_guest_context": nothing,
         "perf_put_guest_context": nothing,
-        "perf_get_hw_event_config": anything("event"),
-        "pmc_is_event_allowed": anything("allowed"),
-        "__model_op_get_cpl": anything("cpl"),
+        "perf_get_hw_event_config": _event_config(program, events),
+        "pmc_is_event_allowed": _allowed,
+        "__model_op_get_cpl": cell(CPL),
         "kvm_is_cr0_bit_set": anything("cr0"),
         "kvm_is_cr4_bit_set": anything("cr4"),
     }

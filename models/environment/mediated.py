@@ -8,7 +8,7 @@ from typing import Any
 
 from models.environment import emulated, host_perf
 from models.environment.cpu import Cpu
-from models.environment.kvm import GUEST_LVTPC, mediated
+from models.environment.kvm import ALLOWED, CPL, GUEST_LVTPC, PMI, mediated
 from models.hardware.pmu import Pmu
 from verify.ir.contract import CallSite, Contract
 from verify.ir.machine import Machine
@@ -33,8 +33,10 @@ HEADERS = (
     "include/uapi/asm-generic/errno-base.h",
     "include/uapi/linux/perf_event.h",
 )
-CELLS = {"run.exited": 0, emulated.BY_USERSPACE: 0, emulated.FAULTED: 0}
-"""The guest has just been left; an access is userspace's; a WRMSR of the kernel was lost."""
+SKIPPED = "run.skipped"
+CELLS = {"run.exited": 0, SKIPPED: 0, emulated.BY_USERSPACE: 0, emulated.FAULTED: 0}
+"""The guest has just been left; the fastpath has skipped an instruction of it; an access is
+userspace's; a WRMSR of the kernel was lost."""
 
 EIO = 5
 SOURCES = ("arch/x86/kvm/pmu.c", "arch/x86/events/core.c")
@@ -102,6 +104,9 @@ def present(program: Program, pmu: str, fields: Sequence[tuple[str, str]]) -> li
 _FIXED_COUNTERS = 32
 """Where KVM's map of counters has the fixed ones."""
 
+INSTRUCTION, BRANCH = "kvm_pmu_instruction_retired", "kvm_pmu_branch_retired"
+"""What tells KVM of an event that it has emulated."""
+
 COPY = "copy"
 """What traces call a change of KVM's copy of a register while hardware has the register."""
 
@@ -123,6 +128,13 @@ def edited(
         with m.when(new.ne(old) & new.ne(m.get(cell))):
             m.emit(op, cell, m.get(cell), new, f"in {function}")
             m.set(cell, new)
+
+
+def begin_event(m: Machine) -> None:
+    """The guest is at any privilege level, and userspace may have changed the event filter."""
+    m.set(CPL, m.fresh("cpl", 2))
+    m.set(ALLOWED, m.fresh("allowed", 64))
+    m.set(PMI, m.flag(False))
 
 
 PUT, LOADED = "put", "loaded"
@@ -231,10 +243,13 @@ def steps(
     def fastpath(m: Machine) -> None:
         """After an exit KVM may skip an instruction at once, and enter the guest again without put
         (vmx.c: vmx_exit_handlers_fastpath, svm.c: svm_exit_handlers_fastpath)."""
+        begin_event(m)
+        m.set(SKIPPED, m.flag(False))
         with m.when(m.get("run.exited") & m.fresh("instruction", 0)):
             allowed = m.call("kvm_pmu_is_fastpath_emulation_allowed", m.address(vcpu))
             with m.when(allowed.nonzero()):
-                edited(m, vcpu, copies, COPY, "kvm_pmu_instruction_retired")
+                m.set(SKIPPED, mediated(m, vcpu))
+                edited(m, vcpu, copies, COPY, INSTRUCTION)
 
     def put(m: Machine) -> None:
         m.call("kvm_mediated_pmu_put", m.address(vcpu))
@@ -255,15 +270,22 @@ def steps(
     ]
 
 
-def instruction(vcpu: str, copies: Sequence[tuple[str, str]]) -> Access:
-    """KVM emulates an instruction while the vCPU is put."""
+def events(vcpu: str, copies: Sequence[tuple[str, str]]) -> list[Access]:
+    """KVM emulates an instruction, or a branch, while the vCPU is put."""
 
-    def run(m: Machine) -> None:
-        m.set(emulated.BY_USERSPACE, m.flag(False))
-        with m.when(mediated(m, vcpu)):
-            edited(m, vcpu, copies, emulated.ACCEPTED, "kvm_pmu_instruction_retired")
+    def counted(function: str) -> Callable[[Machine], None]:
+        def run(m: Machine) -> None:
+            m.set(emulated.BY_USERSPACE, m.flag(False))
+            begin_event(m)
+            with m.when(mediated(m, vcpu)):
+                edited(m, vcpu, copies, emulated.ACCEPTED, function)
 
-    return Access("emulate an instruction", run)
+        return run
+
+    return [
+        Access("emulate an instruction", counted(INSTRUCTION)),
+        Access("emulate a branch", counted(BRANCH)),
+    ]
 
 
 def entered(cells: Mapping[str, Any]) -> Any:

@@ -21,9 +21,13 @@ PMU_LEAF = 0xA
 # State of the host that goes into the VMCS and says nothing of the PMU
 _HOST_STATE = ("read_cr0", "__read_cr3", "cr4_read_shadow", "__model_address")
 
-CELLS = {"config.guest_pdcm": 0}
-FEATURES = {"X86_FEATURE_PDCM": ("config.host_pdcm", "config.guest_pdcm")}
-"""Whether CPU and guest have PERF_CAPABILITIES."""
+FEATURES = {
+    "X86_FEATURE_PDCM": ("config.host_pdcm", "config.guest_pdcm"),
+    "X86_FEATURE_HLE": ("config.host_hle", "config.guest_hle"),
+    "X86_FEATURE_RTM": ("config.host_rtm", "config.guest_rtm"),
+}
+"""Whether CPU and guest have PERF_CAPABILITIES, and transactional memory."""
+CELLS = {cell: 0 for cells in FEATURES.values() for cell in cells if cell != "config.host_pdcm"}
 
 CPU = Cpu(pmu, VCPU, vmx.rdpmc_exits, vmx.loads_global_ctrl, nested.intercepts)
 
@@ -74,6 +78,21 @@ FRAME = Frame(
 """What happens between VM-entry and the fastpath."""
 
 
+EVENTS = {
+    "PERF_COUNT_HW_INSTRUCTIONS": pmu.INSTRUCTIONS,
+    "PERF_COUNT_HW_BRANCH_INSTRUCTIONS": pmu.BRANCHES,
+}
+"""Events that KVM emulates, by perf's names."""
+
+
+def _fixed_event(m: Machine, call: CallSite) -> Any:
+    """What a fixed counter counts, as a selector has it."""
+    event = m.fresh("event", 64)
+    for i, code in enumerate(pmu.FIXED_EVENTS):
+        event = m.ite(call.args[0].eq(i), m.const(code, 64), event)
+    return event
+
+
 def _write_field(m: Machine, call: CallSite) -> None:
     field, value = call.args
     for number, name in vmx.CONTROLS.items():
@@ -112,7 +131,7 @@ def contracts() -> dict[str, Contract]:
         "__model_intercept": bitmap.intercept(pmu),
         **nested.contracts(CPU),
         "is_td_vcpu": always(0),
-        "intel_get_fixed_pmc_eventsel": anything("event"),
+        "intel_get_fixed_pmc_eventsel": _fixed_event,
         "x86_perf_get_lbr": nothing,
         "is_noncanonical_msr_address": anything("noncanonical"),
         "intel_pmu_is_valid_lbr_msr": always(0),

@@ -20,6 +20,7 @@ from models.hardware.constants import known
 from models.hardware.dispatch import dispatch
 from models.hardware.pmu import DELIVERY_NMI as DELIVERY_NMI
 from models.hardware.pmu import EVTSEL_ENABLE as EVTSEL_ENABLE
+from models.hardware.pmu import EVTSEL_INT as EVTSEL_INT
 from models.hardware.pmu import EVTSEL_PRIVILEGE as EVTSEL_PRIVILEGE
 from models.hardware.pmu import GLOBAL_CTRL as GLOBAL_CTRL
 from models.hardware.pmu import GLOBAL_STATUS as GLOBAL_STATUS
@@ -49,6 +50,12 @@ WRITES_STATUS = (msr.STATUS_RESET, msr.STATUS_SET)
 
 RDPMC_FIXED = 1 << 30
 RDPMC_METRICS = 1 << 29
+
+INSTRUCTIONS, BRANCHES, CYCLES = 0xC0, 0xC4, 0x3C
+"""Event and unit mask of architectural events (SDM, high)."""
+FIXED_EVENTS = (INSTRUCTIONS, CYCLES, 0x300, 0x400)
+"""What the fixed counters count; the last two, reference cycles and slots, have no event but perf's
+own (events/intel/core.c: intel_perfmon_event_map, INTEL_TD_SLOTS; high)."""
 
 FIXED3_WRITE = ("preserve", "clear", "havoc")
 METRICS_RESERVED = ("ignore", "fault")

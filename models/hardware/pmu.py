@@ -16,6 +16,7 @@ LVTPC: Final = "hw.LVTPC"
 # LVTPC delivers an NMI
 DELIVERY_NMI = 4 << 8
 
+EVTSEL_INT = 1 << 20
 EVTSEL_ENABLE = 1 << 22
 EVTSEL_PRIVILEGE = 3 << 16
 

@@ -328,7 +328,7 @@ def _steps(program: Program) -> list[Step]:
 def _accesses(program: Program) -> list[Access]:
     size = _size(program)
     accesses = emulated.accesses(CPU, pmu.table(size), range(size), emulated_amd.expect)
-    return [*accesses, mediated.instruction(VCPU, _copies(program))]
+    return [*accesses, *mediated.events(VCPU, _copies(program))]
 
 
 def _counts_for_host(m: Machine, event: Event) -> list[tuple[Any, str]]:
@@ -442,7 +442,8 @@ PLAIN = Target(
         "kvm_pmu_set_msr",
         "kvm_pmu_rdpmc",
         "kvm_pmu_handle_event",
-        "kvm_pmu_instruction_retired",
+        mediated.INSTRUCTION,
+        mediated.BRANCH,
         "kvm_pmu_is_fastpath_emulation_allowed",
         "perf_event_nmi_handler",
         "svm_set_cpu_caps",

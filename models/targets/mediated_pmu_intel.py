@@ -9,6 +9,7 @@ from typing import Any
 
 from models.environment import (
     bitmap,
+    counting,
     emulated,
     emulated_intel,
     guest,
@@ -18,6 +19,7 @@ from models.environment import (
     nested,
     nmi,
     nmi_intel,
+    other_host,
     prelude,
     rules,
 )
@@ -138,7 +140,7 @@ def _cells(program: Program) -> dict[str, int]:
 def _contracts(program: Program) -> dict[str, Contract]:
     return {
         **nmi.contracts(nmi_intel.handle_irq),
-        **kvm.contracts(program, vmx_kernel.FEATURES, vmx_kernel.PMU_LEAF),
+        **kvm.contracts(program, vmx_kernel.FEATURES, vmx_kernel.PMU_LEAF, vmx_kernel.EVENTS),
         **vmx_kernel.contracts(),
         **mediated.instructions(pmu),
     }
@@ -269,9 +271,31 @@ def _take_back(m: Machine, number: int) -> tuple[Any, Any, Any]:
         return emulated.take_back(CPU, m, number)
 
 
+def _move(program: Program, m: Machine, number: int) -> tuple[Any, Any, Any]:
+    with nested.pointed(m):
+        return emulated.take_back(CPU, m, number, lambda: other_host.move(program, m))
+
+
 def _load_back(m: Machine, number: int) -> tuple[Any, Any, Any]:
     with nested.pointed(m):
         return emulated.load_back(CPU, m, number)
+
+
+def _pointed(run: EmulatedRead) -> EmulatedRead:
+    def pointed(m: Machine, i: int) -> tuple[Any, Any, Any]:
+        with nested.pointed(m):
+            return run(m, i)
+
+    return pointed
+
+
+def _events(program: Program) -> list[tuple[str, counting.Counters]]:
+    """What KVM counts when it emulates: functions, with the counters as they are for the event."""
+    sizes = _handled(program)
+    return [
+        (mediated.INSTRUCTION, emulated_intel.instructions(PMU, *sizes)),
+        (mediated.BRANCH, emulated_intel.branches(PMU, *sizes)),
+    ]
 
 
 def _registers(program: Program) -> list[Register]:
@@ -301,6 +325,12 @@ def _registers(program: Program) -> list[Register]:
 
         return tuple(migration(number) for number in numbers)
 
+    def moved(*numbers: int) -> Any:
+        def migration(number: int) -> EmulatedRead:
+            return lambda m, i: _move(program, m, number + i)
+
+        return tuple(migration(number) for number in numbers)
+
     def zero(number: int) -> EmulatedRead:
         return lambda m, i: (*_read(m, number), m.const(0, 64))
 
@@ -324,12 +354,30 @@ def _registers(program: Program) -> list[Register]:
         reads = (emulated_read, by_rdpmc)
         return Register(
             name, 1, cell, ghost("FIXED_CTR", k), 64, True, enumerated, reads,
-            migrations=(migration,),
+            migrations=(migration,), moves=moved(msr.FIXED_CTR0 + k),
+            events=counted(ghost("FIXED_CTR", k)),
         )  # fmt: skip
 
     def metrics(m: Machine, i: int) -> Any:
         return with_pmu(m, _guest_capability(m, msr.CAP_PERF_METRICS))
 
+    events = [
+        counting.Event(VCPU, _copies(program), function, counters)
+        for function, counters in _events(program)
+    ]
+
+    def counted(cell: str) -> tuple[EmulatedRead, ...]:
+        return tuple(_pointed(event.into(cell)) for event in events)
+
+    def where(has: Callable[[Machine, int], Any], run: EmulatedRead) -> EmulatedRead:
+        def where_it_is(m: Machine, i: int) -> tuple[Any, Any, Any]:
+            accepted, found, expected = run(m, i)
+            return accepted & has(m, i), found, expected
+
+        return where_it_is
+
+    of_status = [where(from_version_2, event.into_status()) for event in events]
+    of_status += [event.interrupt() for event in events]
     status, ctrl = pmu.GLOBAL_STATUS, pmu.GLOBAL_CTRL
     fixed_ctrl = pmu.FIXED_CTR_CTRL
     return [
@@ -341,23 +389,28 @@ def _registers(program: Program) -> list[Register]:
                 by_rdpmc,
             ),
             migrations=back(msr.PERFCTR0, msr.PMC0),
+            moves=moved(msr.PERFCTR0, msr.PMC0),
+            events=counted("ghost.PMC[{}]"),
         ),
         Register(
             "EVTSEL", gp, "hw.EVTSEL[{}]", "ghost.EVTSEL[{}]", 64, False,
             partial(rules.has_counter, CPU),
             (read(msr.EVTSEL0, "EVTSEL", True),), f"{PMU}.gp_counters[{{}}].eventsel_hw",
             migrations=back(msr.EVTSEL0),
+            moves=moved(msr.EVTSEL0),
         ),
         *(fixed_counter(k) for k in range(fixed)),
         Register(
             "FIXED_CTR_CTRL", 1, fixed_ctrl, "ghost.FIXED_CTR_CTRL", 64, False, from_version_2,
             (read(msr.FIXED_CTR_CTRL, "FIXED_CTR_CTRL", False),), f"{PMU}.fixed_ctr_ctrl_hw",
             migrations=back(msr.FIXED_CTR_CTRL),
+            moves=moved(msr.FIXED_CTR_CTRL),
         ),
         Register(
             "GLOBAL_CTRL", 1, ctrl, "ghost.GLOBAL_CTRL", 64, True, from_version_2,
             (read(msr.GLOBAL_CTRL, "GLOBAL_CTRL", False),),
             migrations=back(msr.GLOBAL_CTRL),
+            moves=moved(msr.GLOBAL_CTRL),
         ),
         Register(
             "GLOBAL_STATUS", 1, status, "ghost.GLOBAL_STATUS", 64, True, from_version_2,
@@ -367,11 +420,14 @@ def _registers(program: Program) -> list[Register]:
                 zero(msr.STATUS_SET),
             ),
             migrations=back(msr.GLOBAL_STATUS, msr.STATUS_RESET, msr.STATUS_SET),
+            moves=moved(msr.GLOBAL_STATUS, msr.STATUS_RESET, msr.STATUS_SET),
+            events=tuple(_pointed(run) for run in of_status),
         ),
         Register(
             "PERF_METRICS", 1, pmu.PERF_METRICS, "ghost.PERF_METRICS", 64, True, metrics,
             (read(msr.PERF_METRICS, "PERF_METRICS", False),),
             migrations=back(msr.PERF_METRICS),
+            moves=moved(msr.PERF_METRICS),
             # Of the others no value is assumed away, so fault.load speaks of all of them.
             arrivals=(lambda m, i: _load_back(m, msr.PERF_METRICS),),
         ),
@@ -476,7 +532,7 @@ def _accesses(program: Program) -> list[Access]:
     gp, fixed = _sizes(program)
     counters = pmu.by_ecx(gp, fixed)
     accesses = emulated.accesses(CPU, msr.table(gp, fixed), counters, emulated_intel.expect)
-    accesses.append(mediated.instruction(VCPU, _copies(program)))
+    accesses += mediated.events(VCPU, _copies(program))
     return nested.accesses(CPU, program, accesses)
 
 
@@ -523,6 +579,12 @@ def _counting(m: Machine) -> list[tuple[str, Any, Any]]:
     return [(_control(cell), counts, _owned(m, cell)) for cell, counts, _ in pmu.counting(m)]
 
 
+def _skipped(m: Machine) -> list[Item]:
+    """Counters that should have counted what the fastpath has emulated: hardware has them."""
+    sizes = pmu.size(m, "gp"), pmu.size(m, "fixed")
+    return counting.missed(m, emulated_intel.instructions(PMU, *sizes))
+
+
 CHECKS = (
     Check(
         "count.host",
@@ -539,6 +601,13 @@ CHECKS = (
     rules.fresh_global_ctrl(CPU),
     rules.stable_copies(
         CPU, lambda m: pmu.size(m, "kvm_gp"), (("fixed_ctr_ctrl_hw", pmu.FIXED_CTR_CTRL),)
+    ),
+    Check(
+        "count.fastpath",
+        "the fastpath emulates no instruction that a counter of the guest would have counted",
+        "a counter misses an instruction that the fastpath has emulated",
+        "fastpath",
+        _skipped,
     ),
 )
 
@@ -596,6 +665,8 @@ ASSUMPTIONS = (
     *nested.ASSUMPTIONS,
     *emulated.ASSUMPTIONS,
     *emulated_intel.ASSUMPTIONS,
+    *counting.ASSUMPTIONS,
+    *other_host.ASSUMPTIONS,
 )
 
 
@@ -614,7 +685,8 @@ PLAIN = Target(
         "kvm_pmu_set_msr",
         "kvm_pmu_rdpmc",
         "kvm_pmu_handle_event",
-        "kvm_pmu_instruction_retired",
+        mediated.INSTRUCTION,
+        mediated.BRANCH,
         "kvm_pmu_is_fastpath_emulation_allowed",
         "perf_event_nmi_handler",
         "vmx_get_perf_capabilities",

@@ -1030,14 +1030,13 @@ def rebuild(term: Term, args: Sequence[Term]) -> Term:
 
 
 def substitute(terms: Sequence[Term], mapping: Mapping[Term, Term]) -> list[Term]:
-    """The terms with variables replaced, all at once, and simplified anew."""
+    """The terms with variables, or other parts, replaced, all at once, and simplified anew."""
     changed: dict[Term, Term] = {}
     for term in reachable(terms):
-        args = term.args
-        if not args:
-            if term in mapping:
-                changed[term] = mapping[term]
+        if term in mapping:
+            changed[term] = mapping[term]
             continue
+        args = term.args
         for arg in args:
             if arg in changed:
                 changed[term] = rebuild(term, [changed.get(a, a) for a in args])

@@ -9,7 +9,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from verify.ir.interp import Step
-from verify.prove.property import CHECK, FAULTS, READ, REFUSED, Violation
+from verify.prove.property import CHECK, EMULATED, FAULTS, READ, REFUSED, Violation
 
 READS = ("RDMSR", "RDPMC")
 WRITE = "WRMSR"
@@ -27,12 +27,16 @@ COUNTS = {"count": "{} counts", "overflow": "a counter overflows into {}"}
 """Changes that hardware makes of itself, in words."""
 COPY = "copy"
 """A change of the kernel's copy of a register that hardware has; the note says where."""
+MOVED = "moves"
+"""The machine is another one from now on: what it has instead."""
 REFUSAL = "refused"
 """A write is refused; the note says by what."""
 FAULT = "#GP"
 """An access faults, and is lost."""
 ACCEPTED = "emulated"
 """The kernel has accepted a write; of what is expected, or of what is loaded next."""
+MISCOUNTED = "miscounts"
+"""Something that is emulated has another effect than it must; the note says which."""
 ENTRY = "VM-entry"
 """A change that hardware makes when the guest is entered, to what it was given for that."""
 BOUNDARIES = {"enter": ENTRY, "leave": "VM-exit"}
@@ -69,6 +73,8 @@ def find(
         return _refused(steps, register)
     if violation.kind == FAULTS:
         return _faulting(steps)
+    if violation.kind == EMULATED:
+        return _emulated(steps)
     if violation.kind == CHECK:
         if violation.follows:
             return _not_followed(steps, violation, touching)
@@ -124,11 +130,11 @@ def _refused(steps: Sequence[Step], register: str) -> Reason:
         for i, s in enumerate(steps[: found[-1]])
         if s.register in (register, f"ghost.{name}") and s.before != s.after == step.after
     ]
+    moves = [i for i, s in enumerate(steps[: found[-1]]) if s.op == MOVED]
     advice = f"Accept from userspace every value that {name} can have"
-    if not sets:
-        return Reason(text, (found[-1],), advice)
-    text += f" after {_place(steps[sets[-1]])} set it"
-    return Reason(text, (found[-1], sets[-1]), advice)
+    if sets:
+        text += f" after {_place(steps[sets[-1]])} set it"
+    return Reason(text, (found[-1], *sets[-1:], *moves), advice)
 
 
 def _faulting(steps: Sequence[Step]) -> Reason:
@@ -145,6 +151,12 @@ def _faulting(steps: Sequence[Step]) -> Reason:
         return Reason(text, (found[-1],), advice)
     text += ", which userspace may set"
     return Reason(text, (found[-1], sets[-1]), advice)
+
+
+def _emulated(steps: Sequence[Step]) -> Reason:
+    """The model of what is emulated says what is wrong."""
+    found = [i for i, s in enumerate(steps) if s.op == MISCOUNTED]
+    return Reason(steps[found[-1]].note, (found[-1],)) if found else Reason("", ())
 
 
 def _not_kept(steps: Sequence[Step], violation: Violation, touching: Sequence[int]) -> Reason:

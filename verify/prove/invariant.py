@@ -2,17 +2,18 @@
 
 Candidates come from the shape of the relations, never from names: a kernel cell equals a ghost
 when one access writes both, or one step the same to both; a cell holds only what hardware can hold
-that it comes from or goes into; a cell has no bit of a mask when an access that writes it looks at
-that mask, or when hardware that it comes from or goes into has the mask; bits that an access
-always writes alike stay so; a hardware cell is zero, or has no bit beyond a mask of those who use
-it meanwhile, or is what the guest must find in it, or what a step loads into it, or one of the
-known values that a step leaves in it. Each may hold only where the switch does anything, or where
-the guest's configuration has the register.
+that it comes from or goes into; bits that an access derives from what it writes are those that it
+would derive anew from what the guest must find; a cell has no bit of a mask when an access that
+writes it looks at that mask, or when hardware that it comes from or goes into has the mask; bits
+that an access always writes alike stay so; a hardware cell is zero, or has no bit beyond a mask of
+those who use it meanwhile, or is what the guest must find in it, or what a step loads into it, or
+one of the known values that a step leaves in it. Each may hold only where the switch does anything,
+or where the guest's configuration has the register.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from verify.encode import term as t
@@ -24,6 +25,7 @@ from verify.prove.bits import fixed, written
 from verify.prove.goal import UNSAT
 
 GHOST = "ghost."
+_CONSTANT = (CONFIG, "init/", "setup/")
 FEW = 4
 """Values that a cell may alternate between."""
 
@@ -161,6 +163,9 @@ class _Templates:
                 # Without the register nothing changes.
                 unchanged = value.eq(self.switch.initial[cell])
                 self.add(location, unchanged, t.negate(self.owned[ghost]))
+            for ghost in ghosts:
+                for candidate in self._derived(access, cell, ghost):
+                    self.add(location, candidate, *conditions)
             for candidate in self._fixed_bits(access, cell):
                 self.add(location, candidate, *conditions)
             # Without a register what is looked at says little of what is written.
@@ -175,6 +180,37 @@ class _Templates:
                 for mask in limits.get(other, ()):
                     if mask.width == value.width:
                         self.add(location, (value & ~mask).eq(0), *conditions)
+
+    def _derived(self, access: Relation, cell: str, ghost: str) -> Iterator[Term]:
+        """An access that writes a value to a ghost derives from it what it writes to a cell: that
+        is what the cell has, or each bit that it sets or clears is so, or set at least. What the
+        access does when the value stays the same tells nothing. A cell that gets the value itself
+        has no bits that the ghost has not."""
+        found = list(written(access.post[ghost], self.state[ghost]))
+        if len(found) != 1 or found[0].op != "var" or str(found[0].name).startswith(_CONSTANT):
+            return
+        value, before = found[0], self.state[cell]
+        if value in written(access.post[cell], before):
+            yield (before & ~self.state[ghost]).eq(0)
+            return
+        post = _unguarded(access.post[cell], before)
+        copies = {
+            self.state[c] for c in access.post if value in written(access.post[c], self.state[c])
+        }
+        changes = {
+            node: t.false
+            for node in t.reachable([post])
+            if node.op == "eq" and _looks_at(node, value, copies)
+        }
+        (anew,) = t.substitute([post], {value: self.state[ghost], **changes})
+        if all(str(v.name).startswith((STATE, *_CONSTANT)) for v in t.free_vars([anew])):
+            yield before.eq(anew)
+            known = [one | zero for one, zero in map(fixed, written(post, before))]
+            for k in range(before.width):
+                if any(bits >> k & 1 for bits in known):
+                    bit, derived = before.extract(k, k), anew.extract(k, k)
+                    yield bit.eq(derived)
+                    yield (derived & ~bit).eq(0)
 
     def _sources(self, cell: str) -> list[str]:
         values = [step.post[cell] for step in self.switch.steps if cell in step.post]
@@ -265,6 +301,19 @@ def _cells_in(term: Term) -> list[str]:
     """The state cells that a term looks at."""
     names = (str(v.name) for v in t.free_vars([term]))
     return [name.removeprefix(STATE) for name in names if name.startswith(STATE)]
+
+
+def _unguarded(term: Term, before: Term) -> Term:
+    """What a cell becomes, whatever it takes for it not to stay `before`."""
+    while term.op == "ite" and before in term.args[1:]:
+        term = term.args[1] if term.args[2] is before else term.args[2]
+    return term
+
+
+def _looks_at(node: Term, value: Term, copies: Set[Term]) -> bool:
+    """A comparison of a value with what was in one of the cells that it goes to."""
+    found = set(t.free_vars([node]))
+    return value in found and not copies.isdisjoint(found)
 
 
 def _masks(terms: Sequence[Term]) -> list[Term]:

@@ -16,8 +16,10 @@ READ = "read"
 """The point of a violation that shows in an emulated read, at home."""
 
 VALUE, CHECK, REFUSED, FAULTS = "value", "check", "refused", "faults"
+EMULATED = "emulated"
 """What a violation is about: an observer finds another value than it must, a phase leaves something
-else than a rule says, or a write is refused."""
+else than a rule says, a write is refused, or faults when it is loaded, or something that the kernel
+emulates has another effect than it must."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +55,9 @@ class Violation:
     `probe(machine)` looks for the violation in a concrete run at that point: (relevant, observed,
     expected), expected None when the second run gives it.
     `late`: the register whose write comes too late, when that is what the rule is about. `way`: by
-    which of the register's reads it shows. `kind`: VALUE, CHECK, REFUSED or FAULTS. `follows`: the
-    register of which `register`, a cell of the kernel, must have the value. `rule`: the operation
-    by which traces show where a rule on what happens is broken.
+    which of the register's reads it shows. `kind`: VALUE, CHECK, REFUSED, FAULTS or EMULATED.
+    `follows`: the register of which `register`, a cell of the kernel, must have the value. `rule`:
+    the operation by which traces show where a rule on what happens is broken.
     """
 
     register: str

@@ -1,4 +1,5 @@
-"""Reachable violations: setup, one batch of emulated accesses, k rounds, then up to the bad step.
+"""Reachable violations: setup, one batch of emulated accesses, k rounds, then up to the bad step;
+or one more batch, for what shows at home.
 
 Composition is by substitution, so a model of the result is a complete run from a fresh vCPU, with
 nothing assumed about the state in between. Names of inputs get a mark of their step (`#0`,
@@ -173,14 +174,16 @@ def alike(switch: Switch, violations: Sequence[Violation]) -> list[list[Violatio
 def alone(
     switch: Switch, violations: Sequence[Violation], cycles: int, accesses: bool = True
 ) -> list[Scenario]:
-    """Each of some `alike` violations after `cycles` rounds of the same vCPU, and before those any
-    `accesses` that can matter."""
+    """Each of some `alike` violations after `cycles` rounds of the same vCPU, and before those, and
+    before a read, any `accesses` that can matter."""
     pair = violations[0].pair or NOBODY
     run = _Run(switch, pair, "", lambda n: True)
     run.legal()
     if accesses:
         run.prepare(_concerned(switch, violations, cycles))
     run.rounds(cycles)
+    if accesses and cycles and violations[0].phase == READ:
+        run.prepare(_concerned(switch, violations, 0))
     if pair.lasting:
         # What the runs share by definition must still be equal after the prefix.
         for name, value in run.state.items():

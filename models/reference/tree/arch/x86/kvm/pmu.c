@@ -77,6 +77,7 @@ static void kvm_pmu_reset(struct kvm_vcpu *vcpu)
 	pmu->global_status = 0;
 	pmu->reprogram_pmi[0] = 0;
 	pmu->pmc_counting_instructions[0] = 0;
+	pmu->pmc_counting_branches[0] = 0;
 
 	kvm_pmu_call(reset)(vcpu);
 }
@@ -281,31 +282,43 @@ static void filter_counter(struct kvm_pmc *pmc)
 		pmu->fixed_ctr_ctrl_hw |= pmu->fixed_ctr_ctrl & nibble;
 }
 
-static bool counts_instructions(struct kvm_pmc *pmc)
+static u64 fixed_controls(struct kvm_pmc *pmc)
 {
-	u64 controls;
+	u32 shift = (pmc->idx - KVM_FIXED_PMC_BASE_IDX) * INTEL_FIXED_BITS_STRIDE;
 
+	return (pmc_to_pmu(pmc)->fixed_ctr_ctrl >> shift) & INTEL_FIXED_BITS_MASK;
+}
+
+/* The counter is on, as far as its own controls go, and for an event by perf's number. */
+static bool counts_event(struct kvm_pmc *pmc, int event)
+{
 	if (pmc->type == KVM_PMC_FIXED) {
-		controls = pmc_to_pmu(pmc)->fixed_ctr_ctrl;
-		return pmc->idx == KVM_FIXED_PMC_BASE_IDX && (controls & INTEL_FIXED_BITS_MASK);
+		if (pmc->idx != KVM_FIXED_PMC_BASE_IDX || event != PERF_COUNT_HW_INSTRUCTIONS)
+			return false;
+		return fixed_controls(pmc) & (INTEL_FIXED_0_KERNEL | INTEL_FIXED_0_USER);
 	}
 
 	if (!(pmc->eventsel & ARCH_PERFMON_EVENTSEL_ENABLE))
 		return false;
 
-	return (pmc->eventsel & 0xffff) == perf_get_hw_event_config(PERF_COUNT_HW_INSTRUCTIONS);
+	return (pmc->eventsel & (AMD64_EVENTSEL_EVENT | ARCH_PERFMON_EVENTSEL_UMASK)) ==
+	       perf_get_hw_event_config(event);
 }
 
-static void look_at_controls(struct kvm_pmc *pmc)
+static void remember(struct kvm_pmc *pmc, unsigned long *counting, int event)
 {
-	unsigned long *counting = pmc_to_pmu(pmc)->pmc_counting_instructions;
-
-	filter_counter(pmc);
-
-	if (counts_instructions(pmc))
+	if (counts_event(pmc, event))
 		set_bit(pmc->idx, counting);
 	else
 		clear_bit(pmc->idx, counting);
+}
+
+void kvm_pmu_look_at_controls(struct kvm_pmc *pmc)
+{
+	struct kvm_pmu *pmu = pmc_to_pmu(pmc);
+
+	remember(pmc, pmu->pmc_counting_instructions, PERF_COUNT_HW_INSTRUCTIONS);
+	remember(pmc, pmu->pmc_counting_branches, PERF_COUNT_HW_BRANCH_INSTRUCTIONS);
 }
 
 /* Before the next stay in the guest, for the counters whose controls have changed. */
@@ -319,28 +332,56 @@ void kvm_pmu_handle_event(struct kvm_vcpu *vcpu)
 
 	for (i = 0; i < pmu->nr_arch_gp_counters; i++)
 		if (waiting & BIT_ULL(i))
-			look_at_controls(&pmu->gp_counters[i]);
+			filter_counter(&pmu->gp_counters[i]);
 
 	for (i = 0; i < pmu->nr_arch_fixed_counters; i++)
 		if (waiting & BIT_ULL(KVM_FIXED_PMC_BASE_IDX + i))
-			look_at_controls(&pmu->fixed_counters[i]);
+			filter_counter(&pmu->fixed_counters[i]);
+}
+
+static bool counts_at_cpl(struct kvm_pmc *pmc)
+{
+	u64 controls, kernel, user;
+
+	if (pmc->type == KVM_PMC_FIXED) {
+		controls = fixed_controls(pmc);
+		kernel = INTEL_FIXED_0_KERNEL;
+		user = INTEL_FIXED_0_USER;
+	} else {
+		controls = pmc->eventsel;
+		kernel = ARCH_PERFMON_EVENTSEL_OS;
+		user = ARCH_PERFMON_EVENTSEL_USR;
+	}
+
+	return controls & (kvm_x86_call(get_cpl)(pmc->vcpu) ? user : kernel);
+}
+
+static bool wants_interrupt(struct kvm_pmc *pmc)
+{
+	if (pmc->type == KVM_PMC_FIXED)
+		return fixed_controls(pmc) & INTEL_FIXED_0_ENABLE_PMI;
+
+	return pmc->eventsel & ARCH_PERFMON_EVENTSEL_INT;
 }
 
 static void count_one(struct kvm_pmc *pmc)
 {
-	if (!pmc_is_event_allowed(pmc))
+	if (!pmc_is_event_allowed(pmc) || !counts_at_cpl(pmc))
 		return;
 
 	pmc_write_counter(pmc, pmc->counter + 1);
-	if (pmc->counter == 0)
-		pmc_to_pmu(pmc)->global_status |= BIT_ULL(pmc->idx);
+	if (pmc->counter)
+		return;
+
+	pmc_to_pmu(pmc)->global_status |= BIT_ULL(pmc->idx);
+	if (wants_interrupt(pmc))
+		kvm_make_request(KVM_REQ_PMI, pmc->vcpu);
 }
 
-/* KVM has emulated an instruction: it counts, as if the guest had executed it. */
-void kvm_pmu_instruction_retired(struct kvm_vcpu *vcpu)
+/* KVM has emulated what counts: it counts, as if the guest had executed it. */
+static void count_event(struct kvm_vcpu *vcpu, u64 counting)
 {
 	struct kvm_pmu *pmu = vcpu_to_pmu(vcpu);
-	u64 counting = pmu->pmc_counting_instructions[0];
 	u32 i;
 
 	if (kvm_pmu_has_perf_global_ctrl(pmu))
@@ -353,6 +394,16 @@ void kvm_pmu_instruction_retired(struct kvm_vcpu *vcpu)
 	for (i = 0; i < pmu->nr_arch_fixed_counters; i++)
 		if (counting & BIT_ULL(KVM_FIXED_PMC_BASE_IDX + i))
 			count_one(&pmu->fixed_counters[i]);
+}
+
+void kvm_pmu_instruction_retired(struct kvm_vcpu *vcpu)
+{
+	count_event(vcpu, vcpu_to_pmu(vcpu)->pmc_counting_instructions[0]);
+}
+
+void kvm_pmu_branch_retired(struct kvm_vcpu *vcpu)
+{
+	count_event(vcpu, vcpu_to_pmu(vcpu)->pmc_counting_branches[0]);
 }
 
 static bool kvm_need_any_pmc_intercept(struct kvm_vcpu *vcpu)

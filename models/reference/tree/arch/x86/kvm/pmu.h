@@ -97,9 +97,15 @@ static inline struct kvm_pmc *get_fixed_pmc(struct kvm_pmu *pmu, u32 msr)
 	return &pmu->fixed_counters[index];
 }
 
-/* Have the event filter look at the counter again before the guest runs on. */
+void kvm_pmu_look_at_controls(struct kvm_pmc *pmc);
+
+/*
+ * The counter's controls have changed: from now on it may count other emulated events, and the
+ * event filter is to look at it before the guest runs on.
+ */
 static inline void kvm_pmu_request_counter_reprogram(struct kvm_pmc *pmc)
 {
+	kvm_pmu_look_at_controls(pmc);
 	set_bit(pmc->idx, pmc_to_pmu(pmc)->reprogram_pmi);
 	kvm_make_request(KVM_REQ_PMU, pmc->vcpu);
 }
@@ -133,6 +139,7 @@ int kvm_pmu_rdpmc(struct kvm_vcpu *vcpu, unsigned int idx, u64 *data);
 bool pmc_is_event_allowed(struct kvm_pmc *pmc);
 void kvm_pmu_handle_event(struct kvm_vcpu *vcpu);
 void kvm_pmu_instruction_retired(struct kvm_vcpu *vcpu);
+void kvm_pmu_branch_retired(struct kvm_vcpu *vcpu);
 
 bool kvm_need_perf_global_ctrl_intercept(struct kvm_vcpu *vcpu);
 bool kvm_need_rdpmc_intercept(struct kvm_vcpu *vcpu);

@@ -51,8 +51,9 @@ struct kvm_pmu {
 	struct kvm_pmc fixed_counters[KVM_MAX_NR_FIXED_COUNTERS];
 	DECLARE_BITMAP(reprogram_pmi, X86_PMC_IDX_MAX);
 	DECLARE_BITMAP(all_valid_pmc_idx, X86_PMC_IDX_MAX);
-	/* Would have counted an instruction that KVM emulates, if GLOBAL_CTRL lets them. */
+	/* Would have counted what KVM emulates, if GLOBAL_CTRL, event filter and CPL let them. */
 	DECLARE_BITMAP(pmc_counting_instructions, X86_PMC_IDX_MAX);
+	DECLARE_BITMAP(pmc_counting_branches, X86_PMC_IDX_MAX);
 };
 
 struct kvm_vcpu_arch {
