@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
+from typing import TypeVar
 
 from proofs import catalogue
 from verify.encode import term as t
@@ -20,6 +21,7 @@ from verify.ir.word import Word
 from verify.prove.goal import SAT, Goal
 from verify.prove.process import solve_all
 
+T = TypeVar("T")
 WISHES = 20
 _CONSTANT = ("config/", "init/", "setup/")
 
@@ -152,14 +154,15 @@ class Walk:
         self.state.update({STATE + cell: value for cell, value in after})
         return self._compare(relation.name) or True
 
-    def unchanged(self, do: Callable[[], None]) -> None:
+    def unchanged(self, do: Callable[[], T]) -> T:
         """Do something with the machine, and leave it as it was."""
         kept, cells = dict(self.state), dict(self.machine.cells)
         self.machine.begin_phase("look")
-        do()
+        result = do()
         self.state = kept
         self.machine.cells.clear()
         self.machine.cells.update(cells)
+        return result
 
     def _interpret(self, relation: Relation) -> None:
         machine = self.machine

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from random import Random
 
 from proofs import catalogue
@@ -56,7 +57,11 @@ def violated(switch: Switch, properties: Sequence[Property], chance: Random) -> 
     seen: list[str] = []
 
     def look(phase: str) -> None:
-        seen.extend(name for name, v in violations if v.phase == phase and _shows(run, v))
+        seen.extend(name for name, v in violations if v.phase == phase and shows(v))
+
+    def shows(v: Violation) -> bool:
+        # A read may change the machine, and the next one must not see that.
+        return run.unchanged(partial(_shows, run, v)) if v.phase == READ else _shows(run, v)
 
     run.after_phase = look
     if run.setup() is not True:
@@ -70,7 +75,7 @@ def violated(switch: Switch, properties: Sequence[Property], chance: Random) -> 
                 return seen[0]
             if not taken and relation in switch.steps:
                 break
-        run.unchanged(lambda: look(READ))
+        look(READ)
         if seen:
             return seen[0]
     return ""

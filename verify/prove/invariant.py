@@ -64,9 +64,11 @@ class _Templates:
     def is_hardware(self, cell: str) -> bool:
         return cell.startswith(self.switch.target.host_visible)
 
-    def add(self, location: str, candidate: Term, *conditions: Term) -> None:
-        weaker = [self.switch.active, *conditions]
-        forms = [candidate, *(t.disj((t.negate(c), candidate)) for c in weaker)]
+    def add(
+        self, location: str, candidate: Term, *conditions: Term, weaker: Sequence[Term] = ()
+    ) -> None:
+        where = [t.false, *(t.negate(c) for c in (self.switch.active, *conditions))]
+        forms = [t.disj((unless, form)) for form in (candidate, *weaker) for unless in where]
         chain = dict.fromkeys(Fact(location, form) for form in forms if form.op != "const")
         if chain:
             self.found[tuple(chain)] = None
@@ -159,13 +161,14 @@ class _Templates:
             value = self.state[cell]
             for ghost in ghosts:
                 if self.state[ghost].width == value.width:
-                    self.add(location, value.eq(self.state[ghost]), self.owned[ghost])
+                    copy, part = value.eq(self.state[ghost]), (value & ~self.state[ghost]).eq(0)
+                    self.add(location, copy, self.owned[ghost], weaker=[part])
                 # Without the register nothing changes.
                 unchanged = value.eq(self.switch.initial[cell])
                 self.add(location, unchanged, t.negate(self.owned[ghost]))
             for ghost in ghosts:
-                for candidate in self._derived(access, cell, ghost):
-                    self.add(location, candidate, *conditions)
+                for candidate, *weaker in self._derived(access, cell, ghost):
+                    self.add(location, candidate, *conditions, weaker=weaker)
             for candidate in self._fixed_bits(access, cell):
                 self.add(location, candidate, *conditions)
             # Without a register what is looked at says little of what is written.
@@ -181,17 +184,15 @@ class _Templates:
                     if mask.width == value.width:
                         self.add(location, (value & ~mask).eq(0), *conditions)
 
-    def _derived(self, access: Relation, cell: str, ghost: str) -> Iterator[Term]:
-        """An access that writes a value to a ghost derives from it what it writes to a cell: that
-        is what the cell has, or each bit that it sets or clears is so, or set at least. What the
-        access does when the value stays the same tells nothing. A cell that gets the value itself
-        has no bits that the ghost has not."""
+    def _derived(self, access: Relation, cell: str, ghost: str) -> Iterator[tuple[Term, ...]]:
+        """An access that writes a value to a ghost derives from it what it writes to a cell: each
+        bit that it sets or clears is so, or set at least, or all of the cell is so. What the access
+        does when the value stays the same tells nothing."""
         found = list(written(access.post[ghost], self.state[ghost]))
         if len(found) != 1 or found[0].op != "var" or str(found[0].name).startswith(_CONSTANT):
             return
         value, before = found[0], self.state[cell]
         if value in written(access.post[cell], before):
-            yield (before & ~self.state[ghost]).eq(0)
             return
         post = _unguarded(access.post[cell], before)
         copies = {
@@ -204,13 +205,13 @@ class _Templates:
         }
         (anew,) = t.substitute([post], {value: self.state[ghost], **changes})
         if all(str(v.name).startswith((STATE, *_CONSTANT)) for v in t.free_vars([anew])):
-            yield before.eq(anew)
             known = [one | zero for one, zero in map(fixed, written(post, before))]
-            for k in range(before.width):
-                if any(bits >> k & 1 for bits in known):
-                    bit, derived = before.extract(k, k), anew.extract(k, k)
-                    yield bit.eq(derived)
-                    yield (derived & ~bit).eq(0)
+            bits = [k for k in range(before.width) if any(mask >> k & 1 for mask in known)]
+            for k in bits:
+                bit, derived = before.extract(k, k), anew.extract(k, k)
+                yield bit.eq(derived), (derived & ~bit).eq(0)
+            if not bits:
+                yield (before.eq(anew),)
 
     def _sources(self, cell: str) -> list[str]:
         values = [step.post[cell] for step in self.switch.steps if cell in step.post]
