@@ -359,12 +359,12 @@ def infer(
             location: (*background, *(fact.term for fact in kept if fact.location == location))
             for location in switch.locations()
         }
-        known = {form for chain in open_ for form in chain}
-        left, tried = kept, set(kept)
+        left, tried, known = kept, set(kept), set(kept)
         while left:
             # What is lost under this hypothesis is lost under weaker ones, too. So the forms that
-            # take the place of others are tried at once.
+            # take the place of others are tried at once; that they hold is for the next round.
             lost = _lost(switch, holding, ways, known, left, asker)
+            known |= {form for chain in open_ for form in chain}
             open_ = [chain[1:] if chain[0] in lost else chain for chain in open_]
             open_ = [chain for chain in open_ if chain]
             left = [f for f in dict.fromkeys(chain[0] for chain in open_) if f not in tried]
@@ -418,7 +418,7 @@ def _lost(
     asker: Asker,
 ) -> set[Fact]:
     """Those `left` that are not shown to hold from setup on and to be kept, by the hypothesis
-    `holding` (with the background, by location), of which all `known` follow."""
+    `holding` (with the background, by location), of which all `known` are taken to follow."""
     at_home = [fact for fact in left if fact.location == switch.home]
     starts = _substituted([fact.term for fact in at_home], switch.initial)
     setup = (*switch.config, *switch.pinned)
