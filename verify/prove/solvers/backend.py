@@ -41,7 +41,7 @@ class Backend(ABC):
         """
         if goal.alternatives is not None:
             return self._possible(goal.assertions, goal.alternatives, limit)
-        self.start(self.build(goal.assertions), None)
+        self.start(self.build(goal.assertions), None, bool(goal.wishes))
         status = self.check()
         if status != SAT:
             return Answer(status)
@@ -169,8 +169,9 @@ class Backend(ABC):
         """The operator or constant of `term` over arguments that are built."""
 
     @abstractmethod
-    def start(self, assertions: list[Any], limit: float | None) -> None:
-        """Forget all assertions before; assert these. `limit`: seconds for each check."""
+    def start(self, assertions: list[Any], limit: float | None, conflicts: bool = False) -> None:
+        """Forget all assertions before; assert these. `limit`: seconds for each check. `conflicts`:
+        `check_all` will be asked; to be ready for that costs a third."""
 
     @abstractmethod
     def also(self, assertions: list[Any]) -> None:

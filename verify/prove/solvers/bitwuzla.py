@@ -50,7 +50,6 @@ class Bitwuzla(Backend):
         self._sorts: dict[int, Any] = {0: self._terms.mk_bool_sort()}
         self._options = bitwuzla.Options()
         self._options.set(bitwuzla.Option.PRODUCE_MODELS, True)
-        self._options.set(bitwuzla.Option.PRODUCE_UNSAT_ASSUMPTIONS, True)
         # Costs more than it saves on goals of a few milliseconds.
         self._options.set(bitwuzla.Option.PP_NORMALIZE, False)
 
@@ -82,10 +81,11 @@ class Bitwuzla(Backend):
             return make(Kind.BV_SIGN_EXTEND, args, [width - term.args[0].width])
         return make((_VECTOR if width else _TRUTH)[op], args)
 
-    def start(self, assertions: list[Any], limit: float | None) -> None:
+    def start(self, assertions: list[Any], limit: float | None, conflicts: bool = False) -> None:
         # To keep one solver for all goals, with push and pop, takes three to ten times as long.
         limit_ms = 0 if limit is None else round(limit * 1000)
         self._options.set(bitwuzla.Option.TIME_LIMIT_PER, limit_ms)
+        self._options.set(bitwuzla.Option.PRODUCE_UNSAT_ASSUMPTIONS, conflicts)
         self._solver = bitwuzla.Bitwuzla(self._terms, self._options)
         self.also(assertions)
 

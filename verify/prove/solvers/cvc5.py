@@ -66,11 +66,11 @@ class Cvc5(Backend):
             return terms.mkTerm(terms.mkOp(kind, width - term.args[0].width), *args)
         return terms.mkTerm((_VECTOR if width else _TRUTH)[op], *args)
 
-    def start(self, assertions: list[Any], limit: float | None) -> None:
+    def start(self, assertions: list[Any], limit: float | None, conflicts: bool = False) -> None:
         self._solver = cvc5.Solver(self._terms)
         self._solver.setLogic("QF_BV")
         self._solver.setOption("produce-models", "true")
-        self._solver.setOption("produce-unsat-assumptions", "true")
+        self._solver.setOption("produce-unsat-assumptions", str(conflicts).lower())
         self._solver.setOption("incremental", "true")
         if limit is not None:
             self._solver.setOption("tlimit-per", str(round(limit * 1000)))

@@ -82,7 +82,7 @@ class Z3(Backend):
             return z3core.Z3_mk_and(ref, len(args), (z3.Ast * len(args))(*args))
         return (_VECTOR if width else _TRUTH)[op](ref, *args)
 
-    def start(self, assertions: list[Any], limit: float | None) -> None:
+    def start(self, assertions: list[Any], limit: float | None, conflicts: bool = False) -> None:
         self._solver = z3.SolverFor("QF_BV", self._context)
         if limit is not None:
             self._solver.set("timeout", round(limit * 1000))
