@@ -250,6 +250,16 @@ def test_no_race_within_the_slice() -> None:
     assert answer.solver == "a"
 
 
+def test_a_model_to_be_read_is_the_first_solvers() -> None:
+    """However slow the machine, so that two runs of the tool tell the same."""
+    liked = Goal("liked", SAT.assertions, None, None, (X.eq(3),))
+    solvers = {"a": after(0.3, "sat", {"x": 3}), "b": RIGHT}
+    assert solve([liked], solvers=solvers, slice_seconds=0.05)[0].solver == "a"
+    assert solve([SAT], solvers=solvers, slice_seconds=0.05)[0].solver == "b"
+    solvers = {"a": NEVER, "b": RIGHT}
+    assert solve([liked], solvers=solvers, timeout=1, slice_seconds=0.05)[0].solver == "b"
+
+
 def test_one_race_at_a_time() -> None:
     """Two goals that the first solver cannot do; both are raced in the end."""
     answers = solve([SAT] * 3, solvers={"a": NEVER, "b": RIGHT}, slice_seconds=0.05)

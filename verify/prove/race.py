@@ -57,8 +57,8 @@ class Race:
     """Parts of goals in, answers out. `goals` are all that parts can be of.
 
     `timeout`: seconds for one part, all solvers together; `slice_seconds`: for the first solver
-    before the others are asked too, and for one of several alternatives. At most jobs + 2
-    processes, as one part at a time is raced.
+    before the others are asked too (a quarter of the time-out where there are wishes), and for one
+    of several alternatives. At most jobs + 2 processes, as one part at a time is raced.
     """
 
     def __init__(
@@ -74,7 +74,8 @@ class Race:
         self._solvers = dict(solvers)
         self._jobs = jobs
         self._timeout = timeout
-        self._slice = min(slice_seconds, timeout / 4)
+        self._patience = timeout / 4
+        self._slice = min(slice_seconds, self._patience)
         self._memory = memory
         self._waiting: deque[Part] = deque()
         self._cases: list[_Case] = []
@@ -158,6 +159,11 @@ class Race:
                 found.setdefault(case.part, []).append((worker, reply))
         return found
 
+    def _alone(self, case: _Case) -> float:
+        """Seconds for the first solver: more for a model that people read, as each solver has
+        another, and which one is told should not depend on how busy the machine is."""
+        return self._patience if case.goal.wishes else self._slice
+
     def _racing(self) -> bool:
         return any(len(case.asked) > 1 for case in self._cases)
 
@@ -165,7 +171,7 @@ class Race:
         """Seconds until a case times out, may be raced, or has nobody who works on it."""
         limits = [self._timeout - case.seconds() for case in self._cases]
         if not self._racing():
-            limits += [self._slice - case.seconds() for case in self._cases if case.untried]
+            limits += [self._alone(c) - c.seconds() for c in self._cases if c.untried]
         limits += [0 for case in self._cases if not case.running]
         return min(limits)
 
@@ -192,7 +198,7 @@ class Race:
             self._stop(case)
             reason = f"time-out after {self._timeout:g} s ({', '.join(case.asked)})"
             return case.unknown([reason, *case.failures])
-        late = case.seconds() >= self._slice and not self._racing()
+        late = case.seconds() >= self._alone(case) and not self._racing()
         while case.untried and (late or not case.running):
             self._ask(case)
         return None if case.running else case.unknown(case.failures)

@@ -10,7 +10,7 @@ from typing import Any
 from verify.encode.term import Term, evaluate, free_vars
 from verify.prove.goal import SAT, UNKNOWN, UNSAT, Answer, Goal
 
-WISHES_SECONDS = 3.0
+WISHES_SECONDS = 6.0
 """Of CPU time, so that a busy machine shows the same model."""
 """How long to look for a better model; any model will do."""
 TOGETHER = 64
