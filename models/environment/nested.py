@@ -81,9 +81,10 @@ ASSUMPTIONS = (
         "the functions) changes nothing of the PMU and its fields in the VMCS",
     ),
     Assumption(
-        "nested.no-restore",
-        "userspace does not restore a vCPU in the midst of L2 (KVM_SET_NESTED_STATE), and no "
-        "nested VM-entry fails in hardware that passed KVM's checks",
+        "nested.restore",
+        "a vCPU that userspace restores in the midst of L2 (KVM_SET_NESTED_STATE) has the "
+        "GLOBAL_CTRL that KVM then tells of, and no nested VM-entry fails in hardware that passed "
+        "KVM's checks",
     ),
 )
 
@@ -290,7 +291,7 @@ def accesses(cpu: Cpu, program: Program, found: Sequence[Access]) -> list[Access
         m.set(emulated.BY_USERSPACE, m.flag(False))
         vmcs12 = _vmcs12(program, m)
         with m.when(m.get(vmx.GUEST_NESTED) & ~m.get(vmx.NESTED)):
-            _enter(cpu, vmcs12, m)
+            _enter(cpu, vmcs12, m, from_vmentry=True)
 
     def leave(m: Machine) -> None:
         m.set(emulated.BY_USERSPACE, m.flag(False))
@@ -298,12 +299,22 @@ def accesses(cpu: Cpu, program: Program, found: Sequence[Access]) -> list[Access
         with m.when(vmx.nested(m)):
             _leave(cpu, vmcs12, m)
 
-    every = [*found, Access("enter L2", enter), Access("leave L2", leave)]
+    def restore(m: Machine) -> None:
+        m.set(emulated.BY_USERSPACE, m.flag(True))
+        with m.when(m.get(vmx.GUEST_NESTED)):
+            _restore(cpu, program, m)
+
+    every = [
+        *found,
+        Access("enter L2", enter),
+        Access("leave L2", leave),
+        Access("restore L2", restore),
+    ]
     return [replace(a, run=_sequence(point, a.run, _unpoint)) for a in every]
 
 
-def _enter(cpu: Cpu, vmcs12: Any, m: Machine) -> None:
-    """VMLAUNCH or VMRESUME, by L1."""
+def _enter(cpu: Cpu, vmcs12: Any, m: Machine, from_vmentry: bool) -> None:
+    """VMLAUNCH or VMRESUME, by L1, or the like by userspace."""
     vcpu = m.address(cpu.vcpu)
     failure = m.address("__model_entry_failure")
     m.write(m.address(f"{cpu.vcpu}.arch.nested_run_pending"), "", 1)
@@ -321,10 +332,25 @@ def _enter(cpu: Cpu, vmcs12: Any, m: Machine) -> None:
             with m.when((controls & vmx.ENTRY_LOAD_GLOBAL_CTRL).nonzero()):
                 value = m.get(f"{VMCS12}.guest_ia32_perf_global_ctrl")
                 becomes(m, ghost("GLOBAL_CTRL"), value)
-            failed = m.call("prepare_vmcs02", vcpu, vmcs12, m.const(1, 8), failure).nonzero()
-            with m.when(failed):
+            entry = m.const(from_vmentry, 8)
+            failed = m.call("prepare_vmcs02", vcpu, vmcs12, entry, failure)
+            with m.when(failed.nonzero()):
                 vmx.use(m, False)
                 m.set(ghost("GLOBAL_CTRL"), before)
+
+
+def _restore(cpu: Cpu, program: Program, m: Machine) -> None:
+    """KVM_SET_NESTED_STATE (nested.c: vmx_set_nested_state): back to L1 first, then perhaps into L2
+    as vmcs12 has it. GLOBAL_CTRL is what KVM then says it is: whether userspace sets registers
+    before or after is its own affair."""
+    copy = f"{cpu.vcpu}.arch.pmu.global_ctrl"
+    with m.when(vmx.nested(m)):
+        _leave(cpu, _vmcs12(program, m), m)
+    with m.when(~vmx.nested(m)):
+        with m.when(m.fresh("into L2", 0)):
+            _enter(cpu, _vmcs12(program, m), m, from_vmentry=False)
+        with m.when(mediated(m, cpu.vcpu)):
+            becomes(m, ghost("GLOBAL_CTRL"), m.get(copy))
 
 
 def _leave(cpu: Cpu, vmcs12: Any, m: Machine) -> None:

@@ -51,6 +51,25 @@ def count_guest(cpu: Cpu, counting: Counting) -> Check:
     )
 
 
+def count_enabled(cpu: Cpu) -> Check:
+    """A guest without GLOBAL_CTRL has its counters on as soon as their selectors are: KVM has the
+    hardware's GLOBAL_CTRL do so (pmu.c: kvm_pmu_refresh)."""
+
+    def on(m: Machine) -> list[Item]:
+        pmu, one = f"{cpu.vcpu}.arch.pmu", m.const(1, 64)
+        counters = (one << m.get(f"{pmu}.nr_arch_gp_counters").zext(64)) - 1
+        when = m.get("run.inside") & m.get(f"{pmu}.version").eq(1) & mediated(m, cpu.vcpu)
+        return [Item(GLOBAL_CTRL, when, m.get(GLOBAL_CTRL) & counters, counters)]
+
+    return Check(
+        "count.enabled",
+        "the counters of a guest without GLOBAL_CTRL are on while it runs",
+        "counters are off, and the guest cannot turn them on",
+        "enter",
+        on,
+    )
+
+
 def host_caches(
     cpu: Cpu,
     perf_ctrl: Callable[[Machine], Any],

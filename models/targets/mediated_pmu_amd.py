@@ -365,6 +365,7 @@ WATCHES = (
 
 CHECKS = (
     rules.count_guest(CPU, _counting),
+    rules.count_enabled(CPU),
     rules.host_caches(CPU, pmu.perf_ctrl, _selectors),
     rules.pmi_owner(CPU),
     rules.fresh_global_ctrl(CPU),

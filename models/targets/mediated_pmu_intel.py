@@ -594,6 +594,7 @@ CHECKS = (
         _armed,
     ),
     rules.count_guest(CPU, _counting),
+    rules.count_enabled(CPU),
     rules.host_caches(
         CPU, _cell(pmu.INTEL_CTRL), lambda m: pmu.size(m, "gp"), (pmu.FIXED_CTR_CTRL,)
     ),

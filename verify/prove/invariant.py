@@ -165,7 +165,8 @@ class _Templates:
                     self.add(location, copy, self.owned[ghost], weaker=[part])
                 # Without the register nothing changes.
                 unchanged = value.eq(self.switch.initial[cell])
-                self.add(location, unchanged, t.negate(self.owned[ghost]))
+                without = t.negate(self.owned[ghost])
+                self.add(location, unchanged, without, t.conj((self.switch.active, without)))
             for ghost in ghosts:
                 for candidate, *weaker in self._derived(access, cell, ghost):
                     self.add(location, candidate, *conditions, weaker=weaker)
