@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -29,8 +30,8 @@ from verify.recheck.solve import _bitwuzla
 
 X, Y = t.var("x", 8), t.var("y", 8)
 P, Q = t.var("p", 0), t.var("q", 0)
-SAT = Goal("sat", (X.eq(3),), None)
-UNSAT = Goal("unsat", (X.eq(Y), X.ult(Y) | X.eq(Y + 1)), None)
+SAT = Goal("sat", (X.eq(3),), ("x",))
+UNSAT = Goal("unsat", (X.eq(Y), X.ult(Y) | X.eq(Y + 1)), ("x",))
 
 
 Act = Callable[[Sequence[Term]], tuple[str, dict[str, int]]]
@@ -252,12 +253,12 @@ def test_no_race_within_the_slice() -> None:
 
 def test_a_model_to_be_read_is_the_first_solvers() -> None:
     """However slow the machine, so that two runs of the tool tell the same."""
-    liked = Goal("liked", SAT.assertions, None, None, (X.eq(3),))
-    solvers = {"a": after(0.3, "sat", {"x": 3}), "b": RIGHT}
-    assert solve([liked], solvers=solvers, slice_seconds=0.05)[0].solver == "a"
-    assert solve([SAT], solvers=solvers, slice_seconds=0.05)[0].solver == "b"
-    solvers = {"a": NEVER, "b": RIGHT}
-    assert solve([liked], solvers=solvers, timeout=1, slice_seconds=0.05)[0].solver == "b"
+    told = replace(SAT, wanted=None)
+    slow = {"a": after(0.3, "sat", {"x": 3}), "b": RIGHT}
+    assert solve([told], solvers=slow, slice_seconds=0.05)[0].solver == "a"
+    assert solve([SAT], solvers=slow, slice_seconds=0.05)[0].solver == "b"
+    never = {"a": NEVER, "b": RIGHT}
+    assert solve([told], solvers=never, timeout=1, slice_seconds=0.05)[0].solver == "b"
 
 
 def test_one_race_at_a_time() -> None:
@@ -288,16 +289,16 @@ def test_stopping_early_kills_all() -> None:
 
 
 def test_interrupt_kills_all() -> None:
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    old = signal.signal(signal.SIGALRM, interrupt)
+    # As ^C, not from the timer's own handler: a fork has ^C wait, as Python would lose it there.
+    timer = signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
+    key = signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.setitimer(signal.ITIMER_REAL, 0.2)
     try:
         with pytest.raises(KeyboardInterrupt):
             list(solve_all([SAT, UNSAT], jobs=2, timeout=60, solvers={"a": NEVER}))
     finally:
-        signal.signal(signal.SIGALRM, old)
+        signal.signal(signal.SIGALRM, timer)
+        signal.signal(signal.SIGINT, key)
     assert no_children()
 
 

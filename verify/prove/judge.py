@@ -58,7 +58,6 @@ class _Case:
     seconds: float = 0.0
     solver: str = ""
     tries: list[tuple[int, list[Violation]]] = field(default_factory=list)
-    ways: list[reach.Scenario] = field(default_factory=list)
     scenario: reach.Scenario | None = None
     model: dict[str, int] = field(default_factory=dict)
 
@@ -121,24 +120,21 @@ class Judge:
             ]
         waiting = list(cases)
         while waiting:
-            goals = []
+            goals, ways = [], []
             for case in waiting:
-                if case.scenario is None:
-                    cycles, group = case.tries.pop(0)
-                    case.ways = self._scenarios(case.prop, group, cycles)
-                common = case.ways[0].assertions[:-1]
-                bad = disj([scenario.assertions[-1] for scenario in case.ways])
+                cycles, group = case.tries.pop(0)
+                scenarios = self._scenarios(case.prop, group, cycles)
+                ways.append(scenarios)
+                common = scenarios[0].assertions[:-1]
+                bad = disj([scenario.assertions[-1] for scenario in scenarios])
                 goals.append(Goal(case.prop.name, (*common, bad), None))
             answers = self.context.solve(goals)
-            for case in waiting:
+            for case, scenarios in zip(waiting, ways, strict=True):
                 answer = answers[case.prop.name]
                 case.seconds += answer.seconds
-                shown = _shown(case.ways, answer) if answer.status == SAT else 0
                 if answer.status == SAT:
-                    case.scenario = case.ways[shown]
-                # Of several ways the first is told, not the one that this solver hit upon.
-                case.ways = case.ways[:shown]
-            waiting = [c for c in waiting if (c.ways if c.scenario is not None else c.tries)]
+                    case.scenario = _shown(scenarios, answer)
+            waiting = [case for case in waiting if case.scenario is None and case.tries]
 
     def _choose_models(self, cases: Sequence[_Case]) -> None:
         """Look for the most telling run of each kind that was found."""
@@ -211,9 +207,10 @@ def premise(switch: Switch, prop: Property) -> Goal:
     return Goal(prop.name, scenario.assertions)
 
 
-def _shown(scenarios: Sequence[reach.Scenario], answer: Answer) -> int:
-    """The number of the first scenario whose violation the model has."""
-    return evaluate([scenario.assertions[-1] for scenario in scenarios], answer.model).index(1)
+def _shown(scenarios: Sequence[reach.Scenario], answer: Answer) -> reach.Scenario:
+    """The first scenario whose violation the model has."""
+    bads = evaluate([scenario.assertions[-1] for scenario in scenarios], answer.model)
+    return next(s for s, bad in zip(scenarios, bads, strict=True) if bad)
 
 
 def _vacuous(prop: Property, answer: Answer) -> str:

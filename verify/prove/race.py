@@ -57,7 +57,7 @@ class Race:
     """Parts of goals in, answers out. `goals` are all that parts can be of.
 
     `timeout`: seconds for one part, all solvers together; `slice_seconds`: for the first solver
-    before the others are asked too (a quarter of the time-out where there are wishes), and for one
+    before the others are asked too (a quarter of the time-out for a model), and for one
     of several alternatives. At most jobs + 2 processes, as one part at a time is raced.
     """
 
@@ -160,9 +160,9 @@ class Race:
         return found
 
     def _alone(self, case: _Case) -> float:
-        """Seconds for the first solver: more for a model that people read, as each solver has
-        another, and which one is told should not depend on how busy the machine is."""
-        return self._patience if case.goal.wishes else self._slice
+        """Seconds for the first solver: more for a model, as each solver has another, and which one
+        people are told should not depend on how busy the machine is."""
+        return self._patience if case.goal.wanted is None else self._slice
 
     def _racing(self) -> bool:
         return any(len(case.asked) > 1 for case in self._cases)
