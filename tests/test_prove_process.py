@@ -302,6 +302,23 @@ def test_interrupt_kills_all() -> None:
     assert no_children()
 
 
+def test_interrupt_while_a_process_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    fork = os.fork
+
+    def interrupted() -> int:
+        signal.raise_signal(signal.SIGINT)  # waits, as a fork blocks it
+        return fork()
+
+    monkeypatch.setattr(os, "fork", interrupted)
+    key = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            list(solve_all([SAT, UNSAT], jobs=2, timeout=60, solvers={"a": NEVER}))
+    finally:
+        signal.signal(signal.SIGINT, key)
+    assert no_children()
+
+
 _ORPHAN = """
 import os, sys, time
 from tests.test_prove_process import SAT, fake

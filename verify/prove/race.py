@@ -121,14 +121,14 @@ class Race:
         case.asked.append(solver)
         worker = next((w for w in self._idle if w.solver == solver), None)
         if worker is None:
+            worker = Worker(solver, self._solvers[solver], self._goals, self._slice, self._memory)
+            self._workers.append(worker)
             try:
-                worker = Worker(
-                    solver, self._solvers[solver], self._goals, self._slice, self._memory
-                )
+                worker.start()
             except OSError as error:
+                self._drop(worker)
                 case.failures.append(f"{solver} cannot be started ({error.strerror})")
                 return
-            self._workers.append(worker)
         else:
             self._idle.remove(worker)
         worker.ask(case.part)

@@ -47,7 +47,8 @@ class Worker:
     """A process that answers one goal after another with the solver that `make` gives.
 
     `limit`: seconds for each of several alternatives, after which it is undecided. `memory`: bytes
-    that it may allocate beyond what it inherits. Raises OSError when no process can be had.
+    that it may allocate beyond what it inherits. There is no process before `start`: who calls it
+    can note the worker first, so that ^C finds it.
     """
 
     def __init__(
@@ -60,26 +61,33 @@ class Worker:
     ) -> None:
         self.solver = solver
         self.pid = 0
+        self.replies = self._requests = -1
+        self._make = make
+        self._goals = goals
+        self._limit = limit
         self._memory = memory
         # What is shared with files comes to the child only when it looks at it.
         self._inherited = _statm(1) - _statm(2)
         self._buffer = bytearray()
-        requests, self._requests = os.pipe()
-        self.replies, replies = os.pipe()
+
+    def start(self) -> None:
+        """Fork. Raises OSError when no process can be had."""
         parent = os.getpid()
-        # A ^C in the child before it ignores it would run the parent's code there.
+        # A ^C in the child before it ignores it would run the parent's code there; here it would
+        # lose the process.
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         try:
-            self.pid = os.fork()
-            if not self.pid:
-                os.close(self._requests)
-                _child(make, goals, limit, memory, parent, mask, requests, replies)
-        except OSError:
-            self.kill()
-            raise
+            requests, self._requests = os.pipe()
+            self.replies, replies = os.pipe()
+            try:
+                self.pid = os.fork()
+                if not self.pid:
+                    os.close(self._requests)
+                    self._child(parent, mask, requests, replies)
+            finally:
+                os.close(requests)
+                os.close(replies)
         finally:
-            os.close(requests)
-            os.close(replies)
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
     def ask(self, part: Part) -> None:
@@ -132,32 +140,22 @@ class Worker:
                 os.close(fd)
         self._requests = self.replies = -1
 
-
-def _child(
-    make: Callable[[], Backend],
-    goals: Sequence[Goal],
-    limit: float,
-    memory: int,
-    parent: int,
-    mask: set[Any],
-    requests: int,
-    replies: int,
-) -> NoReturn:
-    try:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() == parent:
-            gc.disable()
-            silence = os.open(os.devnull, os.O_RDWR)
-            os.dup2(silence, 1)
-            os.dup2(silence, 2)
-            faulthandler.disable()
-            _limit(memory)
-            _serve(make, goals, limit, requests, replies)
-    finally:
-        os._exit(1)
+    def _child(self, parent: int, mask: set[Any], requests: int, replies: int) -> NoReturn:
+        try:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() == parent:
+                gc.disable()
+                silence = os.open(os.devnull, os.O_RDWR)
+                os.dup2(silence, 1)
+                os.dup2(silence, 2)
+                faulthandler.disable()
+                _limit(self._memory)
+                _serve(self._make, self._goals, self._limit, requests, replies)
+        finally:
+            os._exit(1)
 
 
 def _limit(memory: int) -> None:
