@@ -67,6 +67,7 @@ def host_secret(prefixes: tuple[str, ...]) -> Pairing:
     return Pairing("the guest must not see the host's values", secret)
 
 
+@cache
 def left_over(prefixes: tuple[str, ...], equal: frozenset[str]) -> Pairing:
     """Hardware that an earlier guest may have influenced is secret: all but the `equal` cells."""
     cells = tuple(STATE + p for p in prefixes)

@@ -6,6 +6,9 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -13,11 +16,13 @@ import models
 import models.reference
 import models.targets
 from models.environment import mediated
+from verify import check
 from verify.check import run, switch_of
 from verify.errors import BadInput
+from verify.prove.judge import Judgement
 from verify.report.text import render
 from verify.request import Request
-from verify.result import PROVED, UNKNOWN, Report
+from verify.result import PROVED, REFUTED, UNKNOWN, Report, Result
 
 PATCH = Path(models.reference.__file__).parent / "patches" / "perf-metrics.patch"
 LOAD = "+\t\twrmsrq(MSR_PERF_METRICS,"
@@ -168,6 +173,53 @@ def test_a_hunk_of_the_seed_that_matters(
     assert set(hunk.affects) == {result.property for result in report.results}
     for result in report.results:
         assert result.verdict == UNKNOWN and f"{file}:{hunk.line}" in result.reason
+
+
+@pytest.mark.parametrize(
+    ("values", "same"),
+    [
+        ({"yes": REFUTED, "no": REFUTED}, True),
+        ({"yes": REFUTED, "no": PROVED}, False),
+        ({"yes": REFUTED, "no": UNKNOWN}, False),
+    ],
+)
+def test_what_always_goes_wrong_without_interrupts_is_not_asked_again(
+    monkeypatch: pytest.MonkeyPatch, values: dict[str, str], same: bool
+) -> None:
+    asked = []
+
+    class Fake:
+        context = None
+
+        def __init__(self, switch: str, solve: object, part: object) -> None:
+            self.switch = switch
+
+        def judge(self, properties: list[Any]) -> list[Judgement]:
+            asked.append([p.name for p in properties])
+            wrong = {"a"} if self.switch == "calm" else set()
+            return [
+                Judgement(p, REFUTED, variants={"lucky": values})
+                if p.name in wrong
+                else Judgement(p, PROVED)
+                for p in properties
+            ]
+
+    def result(judgement: Judgement, *_: object) -> Result:
+        trace = Mock(replayed=True) if judgement.verdict == REFUTED else None
+        return Result(judgement.prop.name, "f", judgement.verdict, "", trace=trace)
+
+    def work(switch: str, *names: str) -> Any:
+        props = [SimpleNamespace(name=n, statement=f"all of {n}") for n in names]
+        return SimpleNamespace(switch=switch, properties=props)
+
+    monkeypatch.setattr(check, "Judge", Fake)
+    monkeypatch.setattr(check, "_result", result)
+    works = [work("calm", "a", "b"), work("interrupted", "nmi.a", "nmi.b")]
+    found = [item.result for item in check._judged(works, Mock(), Mock(), Mock())]
+    assert [r.property for r in found] == ["a", "b", "nmi.a", "nmi.b"]
+    assert [r.verdict for r in found] == [REFUTED, PROVED, REFUTED if same else PROVED, PROVED]
+    assert asked == [["a", "b"], ["nmi.b"] if same else ["nmi.a", "nmi.b"]]
+    assert not same or found[2].statement == "all of nmi.a"
 
 
 @pytest.mark.parametrize(("name", "most"), [("GP", "32"), ("FIXED", "16")])

@@ -622,6 +622,33 @@ def test_inferred_invariants_hold_in_all_reachable_states(example: Random) -> No
         assert all(t.evaluate(invariant[location], env))
 
 
+def part_of(system: Switch, quiet: Term) -> Switch:
+    """The switch with those of its runs only in which the inputs of steps are `quiet`."""
+    part = replace(system, accesses=[])
+    part.steps = [replace(s, assumes=(*s.assumes, quiet)) for s in system.steps]
+    return part
+
+
+@settings(max_examples=40, deadline=None)
+@given(systems())
+def test_what_a_part_of_the_runs_loses_is_lost_by_all(example: Random) -> None:
+    alone = Context(example.system, solve).invariant
+    quiet = Context(part_of(example.system, t.var("in/v", 2).eq(0)), solve)
+    found = Context(example.system, solve, part=quiet).invariant
+    for location in example.system.locations():
+        assert set(found[location]) <= set(alone[location])
+        for env in (e for where, e in example.states() if where == location):
+            assert all(t.evaluate(found[location], env))
+
+
+def test_what_a_part_of_the_runs_keeps_is_looked_at_again() -> None:
+    x = cell("hw.x")
+    system = switch({"hw.x": ZERO}, {"hw.x": t.ite(IN.eq(1), IN, x)})
+    quiet = Context(part_of(system, IN.eq(0)), solve)
+    assert x.eq(0) in quiet.invariant[system.home]
+    assert x.eq(0) not in Context(system, solve, part=quiet).invariant[system.home]
+
+
 def test_what_no_hypothesis_says_is_not_taken_from_where_a_step_starts() -> None:
     # At home k.x may be anything, and only a form that was not needed says that it is 0.
     system = switch({"k.x": t.var("init/v", 8), "k.y": ZERO}, {})
@@ -632,7 +659,7 @@ def test_what_no_hypothesis_says_is_not_taken_from_where_a_step_starts() -> None
         (Fact("away", holds),),
         (Fact("away", zero),),
     ]
-    found = infer(system, [], {}, Asker(solve), guesses)
+    found = infer(system, [], {}, Asker(solve), guesses).invariant
     assert found == {system.home: [holds], "away": [holds]}
 
 
@@ -665,6 +692,19 @@ def leaky(draw: st.DrawFn) -> tuple[Switch, Term]:
     if draw(st.booleans()):
         split(system, relation("run"), relation("back"))
     return system, value(x, y, public) & draw(st.sampled_from([1, 2, 3]))
+
+
+@settings(max_examples=40, deadline=None)
+@given(leaky())
+def test_verdicts_on_leaks_are_the_same_after_a_part_of_the_runs(
+    example: tuple[Switch, Term],
+) -> None:
+    system, observed = example
+    prop = leaks(system, observed, OBSERVED_SECRETS)
+    quiet = Context(part_of(system, t.var("in/v", 1).eq(0)), solve)
+    whole = Judge(system, solve, part=quiet)
+    (got,) = whole.judge([prop])
+    assert got.verdict == judge(system, prop).verdict
 
 
 def leak_is_reachable(system: Switch, observed: Term) -> bool:

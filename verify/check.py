@@ -35,6 +35,7 @@ from verify.request import Request, require_known, select
 from verify.result import (
     NMI,
     PROVED,
+    REFUTED,
     UNKNOWN,
     FailedHunk,
     Input,
@@ -178,8 +179,7 @@ def _check(
             Result(p.name, p.family, UNKNOWN, reason, statement=p.statement) for p in properties
         ]
     else:
-        alone = request.certificates is not None
-        judged = _judged(works, solve, program, tree, alone)
+        judged = _judged(works, solve, program, tree)
         results = [item.result for item in judged]
         if request.emit_c is not None:
             _emit_c(request.emit_c, judged, program, tree, request.defines)
@@ -320,28 +320,24 @@ class _Judged:
     context: Context | None = None
 
 
-def _judged(
-    works: Sequence[_Work], solve: Solve, program: Program, tree: Tree, alone: bool
-) -> list[_Judged]:
-    """What holds whenever interrupts hit holds when none does, so that is asked first; unless each
-    is to be proved `alone`."""
+def _judged(works: Sequence[_Work], solve: Solve, program: Program, tree: Tree) -> list[_Judged]:
+    """Results for all that is asked of the switch, and then of the one with interrupts: what goes
+    wrong without them on any hardware goes wrong with them, too."""
     found: dict[str, _Judged] = {}
-    for work in reversed(works):
-        left = []
-        for prop in work.properties:
-            interrupted = found.get(NMI + prop.name)
-            if interrupted is not None and not alone and interrupted.result.verdict == PROVED:
-                result = replace(interrupted.result, property=prop.name, statement=prop.statement)
-                found[prop.name] = _Judged(result, work.switch)
-            else:
-                left.append(prop)
-        if not left:
-            continue
-        judge = Judge(work.switch, solve)
-        for judgement in judge.judge(left):
+    wanted = {prop.name: prop for work in works for prop in work.properties}
+    calm: Context | None = None
+    for work in works:
+        judge = Judge(work.switch, solve, part=calm)
+        calm = judge.context
+        for judgement in judge.judge([p for p in work.properties if p.name not in found]):
             result = _result(judgement, work.switch, program, tree)
-            found[judgement.prop.name] = _Judged(result, work.switch, judgement, judge.context)
-    return [found[prop.name] for work in works for prop in work.properties]
+            found[result.property] = _Judged(result, work.switch, judgement, judge.context)
+            if result.verdict == REFUTED and judgement.is_refuted_always():
+                same = wanted.get(NMI + result.property)
+                if same is not None:
+                    copy = replace(result, property=same.name, statement=same.statement)
+                    found[same.name] = _Judged(copy, work.switch)
+    return [found[name] for name in wanted]
 
 
 def _solver(request: Request) -> Solve:

@@ -1056,12 +1056,16 @@ class Evaluation:
     """`evaluate` of the same terms, again and again."""
 
     def __init__(self, terms: Sequence[Term]) -> None:
-        self._terms = tuple(terms)
-        self._order = [(term, term.op, term.args, term.width) for term in reachable(terms)]
-        self.variables = [term for term, op, _, _ in self._order if op == "var"]
+        nodes = reachable(terms)
+        place = {term: i for i, term in enumerate(nodes)}
+        self._order = [
+            (term, term.op, [place[arg] for arg in term.args], term.width) for term in nodes
+        ]
+        self._wanted = [place[term] for term in terms]
+        self.variables = [term for term in nodes if term.op == "var"]
 
     def __call__(self, env: Mapping[str, int]) -> list[int]:
-        values: dict[Term, int] = {}
+        values: list[int] = []
         for term, op, args, width in self._order:
             if op == "and":
                 if width:
@@ -1085,12 +1089,12 @@ class Evaluation:
             elif op == "eq":
                 value = int(values[args[0]] == values[args[1]])
             elif op == "concat":
-                value = values[args[0]] << args[1].width | values[args[1]]
+                value = values[args[0]] << term.args[1].width | values[args[1]]
             elif op == "zext":
                 value = values[args[0]]
             elif op == "sext":
-                value = _signed(values[args[0]], args[0].width) & _full(width)
+                value = _signed(values[args[0]], term.args[0].width) & _full(width)
             else:
-                value = _FOLD[op](values[args[0]], values[args[1]], args[0].width)
-            values[term] = value
-        return [values[t] for t in self._terms]
+                value = _FOLD[op](values[args[0]], values[args[1]], term.args[0].width)
+            values.append(value)
+        return [values[i] for i in self._wanted]

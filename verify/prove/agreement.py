@@ -5,7 +5,7 @@ Houdini over facts "this cell is equal in both runs", which may hold only for so
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 
 from verify.encode import term as t
@@ -22,7 +22,7 @@ START = 12
 
 
 @dataclass(frozen=True, slots=True)
-class _Equal:
+class Equal:
     """At the location the cell is equal in both runs where the condition holds."""
 
     location: str
@@ -32,7 +32,8 @@ class _Equal:
 
 class Agreement:
     """What two runs by a pairing agree on, whatever the steps and accesses; `holding` gives what
-    holds of either run at a location, `starts` some states at home."""
+    holds of either run at a location, `starts` some states at home. `lost`: what they do not agree
+    on; more of it is found."""
 
     def __init__(
         self,
@@ -41,16 +42,18 @@ class Agreement:
         holding: Callable[[str], Sequence[Term]],
         starts: Sequence[simulate.State],
         asker: Asker,
+        lost: Set[Equal],
     ) -> None:
         self._switch = switch
+        self.lost: Set[Equal] = lost
         self.pair = pair
         self._holding = holding
         known = holding(switch.home)
         self._seen = simulate.pairs(switch, starts[::START], known, pair.secret, pair.lasting)
         self._facts = self._first()
         self._drop([fact for fact in self._facts if self._is_wrong(fact)])
-        while lost := self._lost(asker):
-            self._drop(lost)
+        while gone := self._lost(asker):
+            self._drop(gone)
         self._pairs = {location: self._at(location) for location in switch.locations()}
 
     def at(self, location: str) -> Pairing:
@@ -80,7 +83,7 @@ class Agreement:
             assumes,
         )
 
-    def _first(self) -> list[_Equal]:
+    def _first(self) -> list[Equal]:
         """What the pairing says of home, and everything elsewhere."""
         switch = self._switch
         # Nothing else depends on what is only looked at by properties.
@@ -88,13 +91,13 @@ class Agreement:
         initial = [switch.initial[c] for c in cells]
         others = renamed(initial, SECOND, self.pair.secret)
         found = [
-            _Equal(switch.home, cell, t.true)
+            Equal(switch.home, cell, t.true)
             for cell, a, b in zip(cells, initial, others, strict=True)
             if a is b and not self.pair.secret(STATE + cell)
         ]
         for location in switch.locations():
             if location != switch.home:
-                found += [_Equal(location, cell, t.true) for cell in cells]
+                found += [Equal(location, cell, t.true) for cell in cells]
         return found
 
     def _conditions(self, cell: str) -> list[Term]:
@@ -115,12 +118,12 @@ class Agreement:
             if c.op != "const" and not any(str(v.name).startswith(STATE) for v in t.free_vars([c]))
         ]
 
-    def _lost(self, asker: Asker) -> list[_Equal]:
+    def _lost(self, asker: Asker) -> list[Equal]:
         pairs = {location: self._at(location) for location in self._switch.locations()}
         contexts = {
             location: both_runs(self._holding(location), pair) for location, pair in pairs.items()
         }
-        asked: list[_Equal] = []
+        asked: list[Equal] = []
         questions: list[Question] = []
         known = set(self._facts)
         for relation in self._switch.relations():
@@ -137,35 +140,35 @@ class Agreement:
         answers = asker.each(questions)
         return [f for f, a in zip(asked, answers, strict=True) if a.status != UNSAT]
 
-    def _is_wrong(self, fact: _Equal) -> bool:
-        """Two runs have been seen to differ; that saves asking a solver."""
+    def _is_wrong(self, fact: Equal) -> bool:
+        """It is lost, or two runs have been seen to differ; that saves asking a solver."""
         name = STATE + fact.cell
-        return any(
+        return fact in self.lost or any(
             one[name] != two[name] and t.evaluate([fact.condition], one)[0]
             for one, two in self._seen[fact.location]
         )
 
-    def _is_open(self, fact: _Equal, relation: Relation, known: set[_Equal]) -> bool:
+    def _is_open(self, fact: Equal, relation: Relation, known: set[Equal]) -> bool:
         """The relation may break the fact."""
         if fact.location != relation.end or self._lasts(fact):
             return False
-        same = _Equal(relation.start, fact.cell, fact.condition)
+        same = Equal(relation.start, fact.cell, fact.condition)
         return fact.cell in relation.post or same not in known
 
-    def _lasts(self, fact: _Equal) -> bool:
+    def _lasts(self, fact: Equal) -> bool:
         """The pairing takes it for granted."""
         return fact.location == self._switch.home and fact.cell.startswith(self.pair.lasting)
 
-    def _drop(self, lost: Sequence[_Equal]) -> None:
+    def _drop(self, lost: Sequence[Equal]) -> None:
         weaker = [
-            _Equal(fact.location, fact.cell, condition)
+            Equal(fact.location, fact.cell, condition)
             for fact in dict.fromkeys(lost)
             if fact.condition is t.true and fact.location != self._switch.home
             for condition in self._conditions(fact.cell)
         ]
         weaker = [fact for fact in weaker if not self._is_wrong(fact)]
-        gone = set(lost)
-        self._facts = [fact for fact in self._facts if fact not in gone] + weaker
+        self.lost = self.lost | set(lost)
+        self._facts = [fact for fact in self._facts if fact not in self.lost] + weaker
 
 
 def both_runs(terms: Sequence[Term], pair: Pairing | None) -> tuple[Term, ...]:

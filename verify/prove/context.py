@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 
 from verify.encode.switch import Relation, Switch
@@ -11,7 +11,7 @@ from verify.errors import InternalError
 from verify.prove import simulate
 from verify.prove.agreement import Agreement, both_runs
 from verify.prove.ask import Asker, Question, Solve
-from verify.prove.invariant import Invariant, candidates, guessed, infer
+from verify.prove.invariant import Fact, Invariant, candidates, guessed, infer, without
 from verify.prove.property import READ, Pairing, Property, Violation
 
 
@@ -19,8 +19,10 @@ class Context:
     """The switch with its inferred invariant; `solve` answers goals by name.
 
     `background`: what is assumed of configuration and hardware, `also` of the configuration.
-    `invariant`: what was inferred, by location. `wider`: a context of the same switch that assumes
-    less. `like`: one of a switch that is much the same: what it holds is all that is tried.
+    `invariant`: what was inferred, by location; `lost`: what was tried in vain. `wider`: a context
+    of the same switch that assumes less. `like`: one of a switch that is much the same: what it
+    holds is all that is tried. `part`: one of a switch with a part of this one's runs: what is lost
+    there is lost here.
     """
 
     def __init__(
@@ -30,6 +32,7 @@ class Context:
         *also: Term,
         wider: Context | None = None,
         like: Context | None = None,
+        part: Context | None = None,
     ) -> None:
         names = [relation.name for relation in switch.relations()]
         if repeated := {name for name in names if names.count(name) > 1}:
@@ -37,13 +40,16 @@ class Context:
         self.switch = switch
         self.solve = solve
         self.background = [*switch.config, *switch.pinned, *also, *switch.legal]
-        known = wider or like
+        known = wider or like or part
         self.asker: Asker = known.asker if known is not None else Asker(solve)
         self._reached = simulate.states(switch, self.background, solve)
+        self._part = part
         guesses = guessed(switch, like.invariant) if like is not None else candidates(switch)
-        self.invariant: Invariant = infer(
-            switch, self.background, self._reached, self.asker, guesses
-        )
+        if part is not None:
+            guesses = without(guesses, part.lost)
+        found = infer(switch, self.background, self._reached, self.asker, guesses)
+        self.invariant: Invariant = found.invariant
+        self.lost: Set[Fact] = found.lost
         self._under: dict[Term, Context] = {}
         self._agreements: dict[Pairing, Agreement] = {}
         self._contexts: dict[tuple[Pairing | None, str], tuple[Term, ...]] = {}
@@ -79,7 +85,8 @@ class Context:
             found = self._agreement(replace(pair, lasting=())) if pair.lasting else None
             if found is None or not found.has_all(pair.lasting):
                 starts = self._reached[self.switch.home]
-                found = Agreement(self.switch, pair, self.holding, starts, self.asker)
+                lost = self._part._agreement(pair).lost if self._part is not None else frozenset()
+                found = Agreement(self.switch, pair, self.holding, starts, self.asker, lost)
             self._agreements[pair] = found
         return self._agreements[pair]
 

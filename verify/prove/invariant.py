@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import cache
 
 from verify.encode import term as t
 from verify.encode.switch import CONFIG, MONITOR, STATE, Cells, Relation, Switch
@@ -43,6 +44,14 @@ class Fact:
 
 Candidate = tuple[Fact, ...]
 """Something that may be invariant, and weaker forms to try when it is not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inferred:
+    """What holds at each location, and what does not, as far as it was tried."""
+
+    invariant: Invariant
+    lost: Set[Fact]
 
 
 class _Templates:
@@ -299,10 +308,11 @@ def _parts(terms: Sequence[Term]) -> Iterator[Term]:
         yield from term.args if term.op == "and" else (term,)
 
 
-def _cells_in(term: Term) -> list[str]:
+@cache
+def _cells_in(term: Term) -> tuple[str, ...]:
     """The state cells that a term looks at."""
     names = (str(v.name) for v in t.free_vars([term]))
-    return [name.removeprefix(STATE) for name in names if name.startswith(STATE)]
+    return tuple(name.removeprefix(STATE) for name in names if name.startswith(STATE))
 
 
 def _unguarded(term: Term, before: Term) -> Term:
@@ -345,14 +355,15 @@ def infer(
     reached: Mapping[str, Sequence[simulate.State]],
     asker: Asker,
     guesses: Sequence[Candidate],
-) -> Invariant:
+) -> Inferred:
     """The guesses, each in its strongest form, that setup establishes and every relation keeps.
 
     `background`: what holds of configuration and hardware anyway. `reached`: some states of each
     location, for which no guess may be false. A guess of which a solver does not answer is
     dropped: the result is inductive in any case.
     """
-    open_ = _weakened(guesses, reached)
+    gone = _wrong(guesses, reached)
+    open_ = without(guesses, gone)
     ways = _Ways(switch)
     while True:
         kept = list(dict.fromkeys(chain[0] for chain in open_))
@@ -365,16 +376,18 @@ def infer(
             # What is lost under this hypothesis is lost under weaker ones, too. So the forms that
             # take the place of others are tried at once; that they hold is for the next round.
             lost = _lost(switch, holding, ways, known, left, asker)
+            gone |= lost
             known |= {form for chain in open_ for form in chain}
             open_ = [chain[1:] if chain[0] in lost else chain for chain in open_]
             open_ = [chain for chain in open_ if chain]
             left = [f for f in dict.fromkeys(chain[0] for chain in open_) if f not in tried]
             tried.update(left)
         if kept == list(dict.fromkeys(chain[0] for chain in open_)):
-            return {
+            invariant = {
                 location: [fact.term for fact in kept if fact.location == location]
                 for location in switch.locations()
             }
+            return Inferred(invariant, gone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -441,10 +454,16 @@ def _about(fact: Fact) -> str:
     return f"{' '.join(cells)} at {fact.location}"
 
 
-def _weakened(
+def without(chains: Sequence[Candidate], lost: Set[Fact]) -> list[Candidate]:
+    """The candidates without the forms that are known not to hold."""
+    found = (tuple(form for form in chain if form not in lost) for chain in chains)
+    return list(dict.fromkeys(chain for chain in found if chain))
+
+
+def _wrong(
     chains: Sequence[Candidate], reached: Mapping[str, Sequence[simulate.State]]
-) -> list[Candidate]:
-    """The candidates without the forms that are false in a reachable state."""
+) -> set[Fact]:
+    """The forms that are false in a reachable state."""
     facts = list(dict.fromkeys(form for chain in chains for form in chain))
     wrong: set[Fact] = set()
     for location, states in reached.items():
@@ -452,5 +471,4 @@ def _weakened(
         run = t.Evaluation([fact.term for fact in here])
         for state in states:
             wrong |= {fact for fact, holds in zip(here, run(state), strict=True) if not holds}
-    found = (tuple(form for form in chain if form not in wrong) for chain in chains)
-    return list(dict.fromkeys(chain for chain in found if chain))
+    return wrong

@@ -6,7 +6,7 @@ always enough to do.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from verify.encode.switch import Switch
@@ -18,8 +18,8 @@ from verify.prove.context import Context
 from verify.prove.goal import SAT, UNSAT, Answer, Goal
 from verify.prove.prefer import wishes
 from verify.prove.property import Property, Violation
-from verify.prove.variants import Refuted, consequences, variants
-from verify.result import VACUOUS
+from verify.prove.variants import WRONG, Refuted, consequences, variants
+from verify.result import PROVED, REFUTED, UNKNOWN, VACUOUS
 
 CYCLES = (0, 1)
 
@@ -45,16 +45,24 @@ class Judgement:
     variants: dict[str, dict[str, str]] = field(default_factory=dict)
     consequences: dict[str, dict[str, str]] = field(default_factory=dict)
 
+    def is_refuted_always(self) -> bool:
+        """A run breaks it, and ends badly, whatever the hardware."""
+        told = [*self.variants.values(), *self.consequences.values()]
+        found = {verdict for by_value in told for verdict in by_value.values()}
+        return self.verdict == REFUTED and found <= {REFUTED, WRONG}
+
 
 @dataclass(slots=True)
 class _Case:
-    """A property in work: its violations, what is not excluded of them, and what was said."""
+    """A property in work: its violations, what is not excluded of them, and what was said; and why
+    a proof of it would have no value, or nothing."""
 
     prop: Property
     violations: Sequence[Violation]
     agreements: Sequence[Agreement]
     suspects: list[Violation] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
+    doubt: str = ""
     seconds: float = 0.0
     solver: str = ""
     tries: list[tuple[int, list[Violation]]] = field(default_factory=list)
@@ -63,33 +71,39 @@ class _Case:
 
 
 class Judge:
-    """Judges properties of one switch; `solve` answers goals in processes of their own. `like`: the
-    context of a switch that is much the same (see Context)."""
+    """Judges properties of one switch; `solve` answers goals in processes of their own. `like` and
+    `part`: contexts of switches that this one has much in common with (see Context)."""
 
-    def __init__(self, switch: Switch, solve: Solve, like: Context | None = None) -> None:
+    def __init__(
+        self,
+        switch: Switch,
+        solve: Solve,
+        like: Context | None = None,
+        part: Context | None = None,
+    ) -> None:
         self.switch = switch
-        self.context = Context(switch, solve, like=like)
+        self.context = Context(switch, solve, like=like, part=part)
 
     def judge(self, properties: Sequence[Property]) -> list[Judgement]:
         """A verdict for each property."""
         cases = [_Case(p, *self.context.violations(p)) for p in properties]
-        trust = self._induct(cases)
+        self._induct(cases)
         open_ = [case for case in cases if case.suspects]
         self._find_runs(open_)
         self._choose_models([case for case in open_ if case.scenario is not None])
         refuted = [case for case in open_ if case.scenario is not None]
         runs = [Refuted(c.prop, c.violations, c.scenario, c.model) for c in refuted if c.scenario]
-        by_value = variants(self.context, runs, trusted=not any(trust.values()))
+        by_value = variants(self.context, runs, trusted=not any(case.doubt for case in cases))
         ends = consequences(self.context, [case.prop for case in refuted])
         return [
-            self._judgement(case, trust, by_value.get(case.prop.name), ends.get(case.prop.name))
+            _judgement(case, by_value.get(case.prop.name), ends.get(case.prop.name))
             for case in cases
         ]
 
     # Proofs -----------------------------------------------------------------------------------
 
-    def _induct(self, cases: Sequence[_Case]) -> Mapping[str, str]:
-        """Ask which violations can happen in a cycle; by property, why its proof has no value."""
+    def _induct(self, cases: Sequence[_Case]) -> None:
+        """Ask which violations can happen in a cycle, and whether a proof would have any value."""
         asked = [(case, v) for case in cases for v in case.violations]
         questions = [self.context.question(v) for _, v in asked]
         checks = sanity.questions(self.switch, self.context.holding)
@@ -104,11 +118,9 @@ class Judge:
         unsound = sanity.shape(self.switch) or sanity.complaint(checks, answers[len(asked) :])
         premises = {case.prop.premise: case.prop for case in cases}
         reached = self.context.solve([premise(self.switch, prop) for prop in premises.values()])
-        return {
-            case.prop.name: _vacuous(case.prop, reached[premises[case.prop.premise].name])
-            or unsound
-            for case in cases
-        }
+        for case in cases:
+            answer = reached[premises[case.prop.premise].name]
+            case.doubt = _vacuous(case.prop, answer) or unsound
 
     # Refutations ------------------------------------------------------------------------------
 
@@ -163,39 +175,35 @@ class Judge:
             return reach.chained(self.switch, prop.after, group, cycles)
         return reach.alone(self.switch, group, cycles)
 
-    # Verdicts ---------------------------------------------------------------------------------
 
-    def _judgement(
-        self,
-        case: _Case,
-        trust: Mapping[str, str],
-        by_value: dict[str, dict[str, str]] | None,
-        ends: dict[str, dict[str, str]] | None,
-    ) -> Judgement:
-        prop = case.prop
-        result = Judgement(
-            prop, "unknown", "", case.seconds, case.solver, case.violations, case.agreements
+def _judgement(
+    case: _Case,
+    by_value: dict[str, dict[str, str]] | None = None,
+    ends: dict[str, dict[str, str]] | None = None,
+) -> Judgement:
+    result = Judgement(
+        case.prop, UNKNOWN, "", case.seconds, case.solver, case.violations, case.agreements
+    )
+    if case.scenario is not None:
+        return replace(
+            result,
+            verdict=REFUTED,
+            scenario=case.scenario,
+            model=case.model,
+            variants=by_value or {},
+            consequences=ends or {},
         )
-        if case.scenario is not None:
-            return replace(
-                result,
-                verdict="refuted",
-                scenario=case.scenario,
-                model=case.model,
-                variants=by_value or {},
-                consequences=ends or {},
-            )
-        if case.suspects:
-            suspect = case.suspects[0]
-            result.reason = f"not inductive for {suspect.register or suspect.phase}, and no run of "
-            result.reason += f"up to {CYCLES[-1] + 1} switches from a fresh vCPU breaks it"
-        elif case.reasons:
-            result.reason = case.reasons[0]
-        elif trust[prop.name]:
-            result.reason = trust[prop.name]
-        else:
-            result.verdict = "proved"
-        return result
+    if case.suspects:
+        suspect = case.suspects[0]
+        result.reason = f"not inductive for {suspect.register or suspect.phase}, and no run of "
+        result.reason += f"up to {CYCLES[-1] + 1} switches from a fresh vCPU breaks it"
+    elif case.reasons:
+        result.reason = case.reasons[0]
+    elif case.doubt:
+        result.reason = case.doubt
+    else:
+        result.verdict = PROVED
+    return result
 
 
 def premise(switch: Switch, prop: Property) -> Goal:

@@ -15,12 +15,13 @@ from verify.encode.term import Term
 from verify.prove.ask import Solve
 from verify.prove.goal import SAT, Goal
 
-MACHINES = 8
-ROUNDS = 8
+MACHINES = 16
+ROUNDS = 4
 WRITES = 4
 AWAY = 2
 PAIRS = 3
 KEPT = 4  # One state of this many
+ASIDE = 8  # After one access of this many the steps are tried, too
 _CONSTANT = ("config/", "init/", "setup/")
 
 
@@ -100,14 +101,26 @@ def _run(
                     break
             if k % KEPT == 0:
                 found[switch.home].append(state)
+            if k % ASIDE == 0:
+                _go(switch, state, moves, chance, found)
         for _ in range(AWAY):
-            away: State | None = state
-            for step in switch.steps:
-                for _ in range(2 if step.start == step.end else 1):
-                    away = moves[step.name].step(away, chance) if away is not None else None
-                    if away is not None:
-                        found[step.end].append(away)
-            state = away or state
+            state = _go(switch, state, moves, chance, found) or state
+
+
+def _go(
+    switch: Switch,
+    state: State | None,
+    moves: Mapping[str, _Move],
+    chance: random.Random,
+    found: dict[str, list[State]],
+) -> State | None:
+    """The state after all steps from home back to it."""
+    for step in switch.steps:
+        for _ in range(2 if step.start == step.end else 1):
+            state = moves[step.name].step(state, chance) if state is not None else None
+            if state is not None:
+                found[step.end].append(state)
+    return state
 
 
 class _Move:
@@ -123,6 +136,7 @@ class _Move:
         names = [(str(v.name), v.width) for v in self._run.variables]
         self.constants = {n: width for n, width in names if n.startswith(_CONSTANT)}
         self._inputs = [(n, width) for n, width in names if not n.startswith((STATE, *_CONSTANT))]
+        self._bits = _single_bits([*relation.assumes, *faults, *ends])
 
     def step(self, state: State, chance: random.Random) -> State | None:
         """A state afterwards, None when these inputs are not among the possible ones."""
@@ -131,7 +145,7 @@ class _Move:
     def inputs(self, state: State, chance: random.Random) -> dict[str, int]:
         """Some inputs, by name."""
         masks = [state.get(name, 0) for name in self.constants]
-        return {name: _number(width, masks, chance) for name, width in self._inputs}
+        return {name: _number(width, masks, self._bits, chance) for name, width in self._inputs}
 
     def after(self, state: State, inputs: Mapping[str, int]) -> State | None:
         """The state after these inputs, None when they are not among the possible ones."""
@@ -202,10 +216,26 @@ def _named(prefixes: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(STATE + prefix for prefix in prefixes)
 
 
-def _number(width: int, masks: Sequence[int], chance: random.Random) -> int:
+def _single_bits(terms: Sequence[Term]) -> list[int]:
+    """The numbers of the bits that the terms look at by themselves, or set."""
+    found = set()
+    for node in t.reachable(terms):
+        if node.op == "extract" and node.width == 1:
+            found.add(node.value[0])
+        elif node.op == "const" and node.width and node.value.bit_count() == 1:
+            found.add(node.value.bit_length() - 1)
+    return sorted(found)
+
+
+def _number(width: int, masks: Sequence[int], bits: Sequence[int], chance: random.Random) -> int:
     """Any number, often one that fits a mask of the configuration (others are refused), or the
-    greatest that does (of which one more overflows)."""
-    width = width or 1
-    value = chance.choice((chance.getrandbits(width), (1 << width) - 1))
-    mask = chance.choice([*masks, 0]) if width > 1 else -1
+    greatest that does (of which one more overflows), or what the configuration has with one of the
+    `bits` (an event that is switched on)."""
+    if width < 2:
+        return chance.getrandbits(1)
+    full = (1 << width) - 1
+    mask = chance.choice([*masks, 0])
+    if bits and chance.random() < 0.5:
+        return (mask | 1 << chance.choice(bits)) & full
+    value = chance.choice((chance.getrandbits(width), full))
     return value & chance.choice((-1, mask, ~mask, ~mask))

@@ -10,9 +10,13 @@ from verify.encode.term import Term, disj, evaluate
 from verify.prove.context import Context
 from verify.prove.goal import UNSAT, Goal
 from verify.prove.property import Property, Violation
-from verify.prove.reach import Scenario, alike, alone
+from verify.prove.reach import Scenario, alike, alone, anything
+from verify.result import PROVED, REFUTED, UNKNOWN
 
 ByValue = dict[str, dict[str, str]]
+
+WRONG, RIGHT = "wrong", "right"
+"""How a cycle that breaks a rule ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +99,9 @@ def variants(context: Context, refuted: Sequence[Refuted], trusted: bool) -> dic
         name = r.prop.name
         for i, value in enumerate(values):
             if (name, i) not in left:
-                verdict = "refuted"
+                verdict = REFUTED
             else:
-                verdict = "proved" if trusted and (name, i) not in open_ else "unknown"
+                verdict = PROVED if trusted and (name, i) not in open_ else UNKNOWN
             result.setdefault(name, {}).setdefault(value.parameter, {})[value.name] = verdict
     return result
 
@@ -120,7 +124,7 @@ def consequences(context: Context, broken: Sequence[Property]) -> dict[str, ByVa
     fresh vCPU shows; or "right", as no cycle can; or "unknown"."""
     values = _values(context)
     fixed = tuple(value.term for value in values)
-    ends = {prop.name: prop.consequence(context.agree) for prop in broken}
+    ends = {prop.name: prop.consequence(anything) for prop in broken}
     goals = [
         Goal(f"{prop.name}/{k}", (*one.assertions[:-1], _any(group)), (), fixed)
         for prop in broken
@@ -143,6 +147,9 @@ def consequences(context: Context, broken: Sequence[Property]) -> dict[str, ByVa
         if (prop.name, i) not in wrong
     }
     open_ = _not_proved(context, {k: (ends[p.name], fixed[k[1]]) for k, p in left.items()})
+    # Few ends depend on what is known of the states before, which takes long to find out.
+    again = {k: (left[k].consequence(context.agree), fixed[k[1]]) for k in open_}
+    open_ = _not_proved(context, again)
     for i in sorted({i for _, i in open_}):
         narrow = context.under(fixed[i])
         again = {
@@ -152,7 +159,7 @@ def consequences(context: Context, broken: Sequence[Property]) -> dict[str, ByVa
     result: dict[str, ByValue] = {}
     for name, i in (*wrong, *left):
         value = values[i]
-        end = "wrong" if (name, i) in wrong else "unknown" if (name, i) in open_ else "right"
+        end = WRONG if (name, i) in wrong else UNKNOWN if (name, i) in open_ else RIGHT
         result.setdefault(name, {}).setdefault(value.parameter, {})[value.name] = end
     return result
 
