@@ -36,7 +36,6 @@ STAGES: dict[str, tuple[str, ...]] = {
     "proofs": ("verify.prove.judge:Judge.judge",),
     "refutations": (
         "verify.prove.judge:Judge._find_runs",
-        "verify.prove.judge:Judge._choose_models",
         "verify.prove.judge:variants",
         "verify.prove.judge:consequences",
     ),

@@ -90,7 +90,6 @@ class Judge:
         self._induct(cases)
         open_ = [case for case in cases if case.suspects]
         self._find_runs(open_)
-        self._choose_models([case for case in open_ if case.scenario is not None])
         refuted = [case for case in open_ if case.scenario is not None]
         runs = [Refuted(c.prop, c.violations, c.scenario, c.model) for c in refuted if c.scenario]
         by_value = variants(self.context, runs, trusted=not any(case.doubt for case in cases))
@@ -125,51 +124,31 @@ class Judge:
     # Refutations ------------------------------------------------------------------------------
 
     def _find_runs(self, cases: Sequence[_Case]) -> None:
-        """Look for runs from a fresh vCPU, shorter ones first."""
+        """Look for runs from a fresh vCPU, shorter ones first, and for the most telling run of each
+        kind that was found, while the search goes on for others."""
         for case in cases:
             case.tries = [
                 (n, group) for n in CYCLES for group in reach.alike(self.switch, case.suspects)
             ]
-        waiting = list(cases)
-        while waiting:
-            goals, ways = [], []
-            for case in waiting:
-                cycles, group = case.tries.pop(0)
-                scenarios = self._scenarios(case.prop, group, cycles)
-                ways.append(scenarios)
-                common = scenarios[0].assertions[:-1]
-                bad = disj([scenario.assertions[-1] for scenario in scenarios])
-                goals.append(Goal(case.prop.name, (*common, bad), None))
-            answers = self.context.solve(goals)
+        waiting, found = list(cases), list[_Case]()
+        while waiting or found:
+            models = [_telling(self.switch, case) for case in found]
+            ways = [self._scenarios(case.prop, *case.tries.pop(0)) for case in waiting]
+            goals = [_any(case, way) for case, way in zip(waiting, ways, strict=True)]
+            answers = self.context.solve([*models, *goals])
+            for case, model in zip(found, models, strict=True):
+                _choose(case, answers[model.name])
+            found = []
             for case, scenarios in zip(waiting, ways, strict=True):
                 answer = answers[case.prop.name]
                 case.seconds += answer.seconds
                 if answer.status == SAT:
                     case.scenario = _shown(scenarios, answer)
+                    found.append(case)
             waiting = [case for case in waiting if case.scenario is None and case.tries]
 
-    def _choose_models(self, cases: Sequence[_Case]) -> None:
-        """Look for the most telling run of each kind that was found."""
-        goals = [
-            Goal(
-                f"model {case.prop.name}",
-                case.scenario.assertions,
-                None,
-                wishes=wishes(self.switch, case.scenario),
-            )
-            for case in cases
-            if case.scenario is not None
-        ]
-        answers = self.context.solve(goals)
-        for case in cases:
-            answer = answers[f"model {case.prop.name}"]
-            case.seconds += answer.seconds
-            case.model = answer.model
-            if answer.status != SAT:
-                case.scenario = None
-
     def _scenarios(
-        self, prop: Property, group: Sequence[Violation], cycles: int
+        self, prop: Property, cycles: int, group: Sequence[Violation]
     ) -> list[reach.Scenario]:
         if prop.after is not None:
             return reach.chained(self.switch, prop.after, group, cycles)
@@ -213,6 +192,26 @@ def premise(switch: Switch, prop: Property) -> Goal:
     violation = Violation("", phase, term, nothing, nothing, "", lambda m: (0, 0, 0))
     (scenario,) = reach.alone(switch, [violation], 0, accesses=False)
     return Goal(prop.name, scenario.assertions)
+
+
+def _any(case: _Case, scenarios: Sequence[reach.Scenario]) -> Goal:
+    """Is one of the scenarios possible? They differ in their violations only."""
+    bad = disj([scenario.assertions[-1] for scenario in scenarios])
+    return Goal(case.prop.name, (*scenarios[0].assertions[:-1], bad), None)
+
+
+def _telling(switch: Switch, case: _Case) -> Goal:
+    """The scenario again, by a run that is easy to read."""
+    assert case.scenario is not None
+    wished = wishes(switch, case.scenario)
+    return Goal(f"model {case.prop.name}", case.scenario.assertions, None, wishes=wished)
+
+
+def _choose(case: _Case, answer: Answer) -> None:
+    case.seconds += answer.seconds
+    case.model = answer.model
+    if answer.status != SAT:
+        case.scenario = None
 
 
 def _shown(scenarios: Sequence[reach.Scenario], answer: Answer) -> reach.Scenario:
