@@ -42,8 +42,8 @@ from verify.output import write_folder
 from verify.prove.certificate import files
 from verify.prove.judge import Judge
 from verify.prove.property import Property
-from verify.recheck import recheck
-from verify.recheck.folder import MANIFEST, SEAL, opened
+from verify.recheck import recheck, recheck_all
+from verify.recheck.folder import INTERRUPTED, MANIFEST, SEAL, opened, parts
 
 FACTS: dict[str, Any] = {
     "tool": {"name": "msrproof", "version": __version__, "parts": digest.parts()},
@@ -309,13 +309,19 @@ def test_the_command(
 
 def test_checks_write_certificates(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "proof"
-    words = ["check", "--property", "order.quiet", "--certificates", str(folder)]
+    words = ["check", "--property", "*order.quiet", "--certificates", str(folder)]
     assert cli.main([*words, "--format", "json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert {r["certificate"] for r in report["results"]} == {str(folder)}
-    manifest = json.loads((folder / MANIFEST).read_text())
-    assert len(manifest["properties"]) == len(report["results"])
-    assert not recheck(folder, ["bitwuzla"]).complaints
+    named = {}
+    for part in (folder, folder / INTERRUPTED):
+        manifest = json.loads((part / MANIFEST).read_text())
+        named[part.name] = [entry["property"] for entry in manifest["properties"]]
+    assert named == {"proof": ["order.quiet"], "nmi": ["nmi.order.quiet"]}
+    assert parts(folder) == [folder, folder / INTERRUPTED]
+    assert not any(found.complaints for found in recheck_all(folder, ["bitwuzla"]))
+    (folder / INTERRUPTED / MANIFEST).unlink()
+    assert any("nmi/" in complaint for complaint in recheck(folder, ["bitwuzla"]).complaints)
     assert cli.main(words) == 3
     assert "is no empty folder" in capsys.readouterr().err
 

@@ -194,32 +194,30 @@ def _check(
     )
     if request.certificates is None:
         return report
-    return _certified(report, judged, switch, _facts(report, tree, target, request), request)
+    facts = _facts(report, tree, target, request)
+    return _certified(report, judged, facts, request.certificates)
 
 
 def _certified(
-    report: Report,
-    judged: Sequence[_Judged],
-    switch: Switch,
-    facts: dict[str, Any],
-    request: Request,
+    report: Report, judged: Sequence[_Judged], facts: dict[str, Any], folder: Path
 ) -> Report:
-    """The report with the proofs about this switch written down, where that is asked for."""
+    """The report, with its proofs in the folder; in one within those with interrupts."""
     began = time.monotonic()
-    proofs = {
-        item.result.property: item
-        for item in judged
-        if item.switch is switch and item.judgement and item.judgement.verdict == PROVED
-    }
-    if request.certificates is None or not proofs:
+    proofs = [item for item in judged if item.result.verdict == PROVED]
+    if not proofs:
         return report
-    context = next(item.context for item in proofs.values())
-    judgements = [item.judgement for item in proofs.values() if item.judgement]
-    assert context is not None
-    files = certificate.files(context, judgements, facts)
-    output.write_folder("--certificates", request.certificates, files)
-    where = str(request.certificates)
-    results = (replace(r, certificate=where) if r.property in proofs else r for r in report.results)
+    contexts = {id(item.context): item.context for item in proofs if item.context}
+    texts: dict[str, str] = {}
+    for context in contexts.values():
+        ours = [item.judgement for item in proofs if item.context is context and item.judgement]
+        interrupted = all(judgement.prop.name.startswith(NMI) for judgement in ours)
+        under = f"{certificate.INTERRUPTED}/" if interrupted else ""
+        found = certificate.files(context, ours, facts)
+        texts |= {under + name: text for name, text in found.items()}
+    output.write_folder("--certificates", folder, texts)
+    proved = {item.result.property for item in proofs}
+    where = str(folder)
+    results = (replace(r, certificate=where) if r.property in proved else r for r in report.results)
     seconds = report.seconds + time.monotonic() - began
     return replace(report, results=tuple(results), seconds=seconds)
 

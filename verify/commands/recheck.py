@@ -40,21 +40,22 @@ def recheck(folder: Path, solvers: tuple[str, ...], timeout: float) -> int:
 
     Exit status: 0 all proofs accepted, 1 some rejected, 2 none rejected but a solver cannot tell.
     """
-    from verify.recheck import ACCEPTED, REJECTED
-    from verify.recheck import recheck as run
+    from verify.recheck import ACCEPTED, REJECTED, Verdict, recheck_all
 
-    found = run(folder, list(dict.fromkeys(solvers)), timeout)
-    for complaint in found.complaints:
-        show(f"rejected: {clean(complaint)}\n")
-    seconds = dict.fromkeys(found.solvers, 0.0)
-    for name, words in found.ask():
-        show(f"{clean(name)}: {', '.join(f'{w.solver} {clean(w.answer)}' for w in words)}\n")
-        for word in words:
-            seconds[word.solver] += word.seconds
-    verdicts = found.verdicts()
-    for verdict in verdicts:
-        reason = "" if found.complaints else "".join(f"\n  {r}" for r in verdict.reasons)
-        show(f"{verdict.verdict}  {clean(verdict.name)}{reason}\n")
+    solvers = tuple(dict.fromkeys(solvers))
+    seconds = dict.fromkeys(solvers, 0.0)
+    verdicts: list[Verdict] = []
+    for found in recheck_all(folder, solvers, timeout):
+        for complaint in found.complaints:
+            show(f"rejected: {clean(complaint)}\n")
+        for name, words in found.ask():
+            show(f"{clean(name)}: {', '.join(f'{w.solver} {clean(w.answer)}' for w in words)}\n")
+            for word in words:
+                seconds[word.solver] += word.seconds
+        for verdict in found.verdicts():
+            reason = "" if found.complaints else "".join(f"\n  {r}" for r in verdict.reasons)
+            show(f"{verdict.verdict}  {clean(verdict.name)}{reason}\n")
+        verdicts += found.verdicts()
     accepted = sum(v.verdict == ACCEPTED for v in verdicts)
     times = ", ".join(f"{solver} {spent:.1f} s" for solver, spent in seconds.items())
     show(f"{accepted} of {len(verdicts)} proofs accepted ({times})\n")

@@ -31,6 +31,8 @@ from verify.prove.slices import conjuncts
 
 SCHEMA = "msrproof-certificate/1"
 MANIFEST = "manifest.json"
+INTERRUPTED = "nmi"
+"""The folder in it of the proofs about the switch with interrupts."""
 
 _Parts = list[tuple[str, Sequence[Text]]]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from verify.recheck import scheme, stale
-from verify.recheck.folder import Folder, opened
+from verify.recheck.folder import Folder, opened, parts
 from verify.recheck.solve import Said, ask, require
 
 ACCEPTED = "accepted"
@@ -68,6 +68,13 @@ class Recheck:
                     wrong.append(f"{file}: {said.solver} says {said.answer}, not {expected}")
         verdict = REJECTED if wrong else UNDECIDED if open_ else ACCEPTED
         return Verdict(name, verdict, (*wrong, *open_))
+
+
+def recheck_all(
+    folder: Path, solvers: Sequence[str], timeout: float = TIMEOUT_SECONDS
+) -> list[Recheck]:
+    """`recheck` of each folder of proofs that the folder is made of."""
+    return [recheck(part, solvers, timeout) for part in parts(folder)]
 
 
 def recheck(folder: Path, solvers: Sequence[str], timeout: float = TIMEOUT_SECONDS) -> Recheck:

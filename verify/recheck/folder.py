@@ -15,6 +15,8 @@ from verify.errors import BadInput
 SCHEMA = "msrproof-certificate/1"
 MANIFEST = "manifest.json"
 SEAL = "manifest.json.sha256"
+INTERRUPTED = "nmi"
+"""The folder in it of the proofs about the switch with interrupts, which is like it."""
 MAX_BYTES = 64 << 20
 """Of one file: no certificate is larger."""
 
@@ -38,6 +40,12 @@ class Folder:
             yield entry, [*entry["obligations"], entry["premise"]]
 
 
+def parts(path: Path) -> list[Path]:
+    """The folders of proofs that a folder is made of."""
+    found = [part for part in (path, path / INTERRUPTED) if (part / MANIFEST).exists()]
+    return found or [path]
+
+
 def opened(path: Path) -> Folder:
     """The folder; BadInput when it is none of proofs at all."""
     if not path.is_dir():
@@ -59,11 +67,7 @@ def opened(path: Path) -> Folder:
     seal = f"{hashlib.sha256(data).hexdigest()}  {MANIFEST}\n".encode()
     if not _is_file(path / SEAL) or _read(path / SEAL) != seal:
         folder.problems.append(f"{MANIFEST}: not the one that {SEAL} is of")
-    present = {
-        (Path(root) / name).relative_to(path).as_posix()
-        for root, folders, names in os.walk(path)
-        for name in (*names, *(f for f in folders if os.path.islink(os.path.join(root, f))))
-    }
+    present = set(_present(path))
     for name in sorted(present - digests.keys() - {MANIFEST, SEAL}):
         folder.problems.append(f"{name}: not in the manifest")
     for name, digest in sorted(digests.items()):
@@ -82,6 +86,16 @@ def opened(path: Path) -> Folder:
     for name in sorted(named ^ folder.obligations.keys()):
         folder.problems.append(f"{name}: no question of the manifest, or without a digest")
     return folder
+
+
+def _present(path: Path) -> Iterator[str]:
+    """The files and links in a folder of proofs, not those of another one in it."""
+    others = [part for part in parts(path) if part != path]
+    for root, folders, names in os.walk(path):
+        links = (f for f in folders if os.path.islink(os.path.join(root, f)))
+        for file in (Path(root) / name for name in (*names, *links)):
+            if not any(file.is_relative_to(other) for other in others):
+                yield file.relative_to(path).as_posix()
 
 
 def _malformed(folder: Folder) -> list[str]:
