@@ -348,6 +348,13 @@ def test_html_needs_nothing_and_runs_nothing(name: str) -> None:
     assert "default-src &#39;none&#39;" in text or "default-src 'none'" in text
 
 
+def test_html_tells_a_run_once() -> None:
+    again = replace(REFUTED, property="nmi.restore.BLUE")
+    text = html.render(with_results(REFUTED, again))
+    assert text.count('class="trace"') == 1 and text.count('href="#trace-1"') == 2
+    assert "restore.BLUE, nmi.restore.BLUE</h3>" in text
+
+
 def test_html_marks_cause_and_violation_and_joins_them() -> None:
     table = html.timeline(TRACE)
     assert table.registers == ("BLUE", "RED")

@@ -87,6 +87,15 @@ def test_the_trace_can_be_followed() -> None:
     assert text in render(REPORT)
 
 
+def test_a_run_is_told_once() -> None:
+    again = replace(REFUTED, property="nmi.restore.BLUE", statement="whenever the bell rings")
+    other = replace(again, property="nmi.restore.RED", reason="the end state is wrong")
+    text = render(with_results(REFUTED, again, other))
+    assert text.count("violation: BLUE") == 2
+    assert "nmi.restore.BLUE: refuted, by the same run as restore.BLUE\n" in text
+    assert "\nnmi.restore.RED: refuted\n" in text
+
+
 @pytest.mark.parametrize("result", [PROVED, UNKNOWN])
 def test_only_a_refuted_property_has_a_trace(result: Result) -> None:
     assert render_trace(result) == ""

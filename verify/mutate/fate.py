@@ -58,7 +58,10 @@ class Base:
         self.works = _by_switch(check.every_property(self._request, program))
         self._solve = _solver(self._request)
         solve = _solver(request)
-        self._contexts = [Context(switch, solve) for switch, _ in self.works]
+        self._contexts: list[Context] = []
+        for switch, _ in self.works:
+            calm = self._contexts[0] if self._contexts else None
+            self._contexts.append(Context(switch, solve, part=calm))
         self._usual = [bads(properties) for _, properties in self.works]
         self._sound = all(_is_sound(context) for context in self._contexts)
         self._lately: dict[str, None] = {}

@@ -75,16 +75,26 @@ def render(report: Report) -> str:
         keep_trailing_newline=True,
     )
     page = environment.get_template("html.j2")
+    told = words.told_before(report.results)
+    number = {result.property: k for k, result in enumerate(report.results, start=1)}
+    shown = {name: number[told[name].property if name in told else name] for name in number}
     text = page.render(
         report=report,
         version=__version__,
         style=_Style(style),
         hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
         counts=[(verdict, report.count(verdict)) for verdict in VERDICTS],
+        shown=shown,
         traces=[
-            (index, result, result.trace, timeline(result.trace))
-            for index, result in enumerate(report.results, start=1)
-            if result.verdict == REFUTED and result.trace is not None
+            (
+                number[result.property],
+                result,
+                [name for name in shown if shown[name] == number[result.property]],
+                result.trace,
+                timeline(result.trace),
+            )
+            for result in report.results
+            if result.verdict == REFUTED and result.trace and result.property not in told
         ],
         words=words,
     )

@@ -13,7 +13,16 @@ from rich.text import Text
 from verify import __version__
 from verify.report import words
 from verify.report.plain import clean
-from verify.report.words import affected, deciding, effect, fixed, remark, shared_reasons, wrong
+from verify.report.words import (
+    affected,
+    deciding,
+    effect,
+    fixed,
+    remark,
+    shared_reasons,
+    told_before,
+    wrong,
+)
 from verify.result import (
     PROVED,
     REFUTED,
@@ -39,8 +48,14 @@ def render(report: Report, width: int = 80, colour: bool = False) -> str:
     _patches(out, report.input, report.results)
     _table(out, report.results)
     _comparison(out, report)
+    told = told_before(report.results)
     for result in report.results:
-        _refuted(out, result)
+        if (earlier := told.get(result.property)) is None:
+            _refuted(out, result)
+            continue
+        text = f"{result.property}: refuted, by the same run as {earlier.property}"
+        out.line(text, hang=2, style=_STYLE[REFUTED])
+        out.blank()
     _not_understood(out, report)
     _assumptions(out, report)
     counts = [f"{report.count(verdict)} {verdict}" for verdict in VERDICTS]

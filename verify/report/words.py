@@ -44,6 +44,22 @@ def affected(names: Sequence[str], checked: Sequence[Result]) -> str:
     return ", ".join(names)
 
 
+def told_before(results: Sequence[Result]) -> dict[str, Result]:
+    """By property the earlier result that says the same of a run that refutes both."""
+    told: list[Result] = []
+    found: dict[str, Result] = {}
+    for result in results:
+        if result.verdict != REFUTED:
+            continue
+        saying = result.trace, result.reason, result.variants
+        same = (r for r in told if (r.trace, r.reason, r.variants) == saying)
+        if (earlier := next(same, None)) is not None:
+            found[result.property] = earlier
+        else:
+            told.append(result)
+    return found
+
+
 def shared_reasons(results: Sequence[Result]) -> dict[str, int]:
     """Numbers for the reasons that several results share."""
     reasons = [result.reason for result in results if result.verdict == UNKNOWN]
