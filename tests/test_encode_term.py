@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from verify.encode import term as t
+from verify.encode.evaluation import Evaluation
 from verify.encode.term import Term
 
 NAMES = ("a", "b", "c")
@@ -171,9 +172,11 @@ environments = st.fixed_dictionaries(
 @given(vectors(8, 3) | vectors(4, 4) | truths(4), st.lists(environments, min_size=4, max_size=8))
 def test_meaning_is_kept(pair: Pair, envs: list[dict[str, int]]) -> None:
     term, expected = pair
+    again = Evaluation([term])
     for env in envs:
         value = t.evaluate([term], env)[0]
         assert value == expected(env), term
+        assert again(env) == [value], term
         assert value <= term.hi, term
 
 

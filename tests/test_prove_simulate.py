@@ -10,7 +10,7 @@ from verify.encode import term as t
 from verify.encode.switch import STATE, Relation, Switch
 from verify.encode.term import Term
 from verify.ir.program import Program
-from verify.prove.simulate import State, pairs
+from verify.prove.simulate import State, moves, pairs
 from verify.target import Target
 
 SHARED, SECRET = t.var("in/shared", 8), t.var("in/secret", 8)
@@ -30,7 +30,7 @@ def system(load: Mapping[str, Term], put: Mapping[str, Term]) -> Switch:
 
 
 def differing(switch: Switch, lasting: tuple[str, ...] = ()) -> dict[str, set[str]]:
-    seen = pairs(switch, [START] * 20, (), lambda name: "secret" in name, lasting)
+    seen = pairs(switch, moves(switch), [START] * 20, (), lambda name: "secret" in name, lasting)
     return {
         place: {c for c in CELLS for one, two in found if one[STATE + c] != two[STATE + c]}
         for place, found in seen.items()
@@ -54,7 +54,7 @@ def test_runs_that_differ_in_what_lasts_are_not_followed() -> None:
 def test_inputs_are_possible_in_both_runs() -> None:
     never = system({"k.copy": SECRET}, {"k.later": SHARED})
     never.steps[1] = Relation("put", {"k.later": SHARED}, (t.false,), start="away", end="home")
-    seen = pairs(never, [START] * 5, (), lambda name: True, ())
+    seen = pairs(never, moves(never), [START] * 5, (), lambda name: True, ())
     assert seen["away"] and not seen["home"]
 
 
@@ -64,7 +64,8 @@ def test_secrets_at_home_are_those_of_another_known_state() -> None:
     copy, plain = (t.var(STATE + cell, 8) for cell in ("k.copy", "k.plain"))
     together = copy.eq(0).eq(plain.eq(0))
     for holding, places in (((), {"k.copy", "k.later"}), ((together,), set())):
-        seen = pairs(kept, [START, other], holding, lambda name: name == STATE + "k.copy", ())
+        secret = (STATE + "k.copy").__eq__
+        seen = pairs(kept, moves(kept), [START, other], holding, secret, ())
         found = {c for c in CELLS for one, two in seen["away"] if one[STATE + c] != two[STATE + c]}
         assert found == places
 
@@ -74,5 +75,5 @@ def test_states_of_different_machines_are_not_mixed() -> None:
     machines = [
         State({**START, "config/machine": number, STATE + "k.copy": number}) for number in (1, 2)
     ]
-    seen = pairs(kept, machines, (), lambda name: True, ())
+    seen = pairs(kept, moves(kept), machines, (), lambda name: True, ())
     assert all(one[STATE + "k.later"] == two[STATE + "k.later"] for one, two in seen["away"])

@@ -757,7 +757,7 @@ def _shift(op: str, a: Term, b: Term) -> Term:
     if b.op == "const":
         k = b.value
         if a.op == "const":
-            return const(_FOLD[op](a.value, k, width), width)
+            return const(FOLD[op](a.value, k, width), width)
         if k == 0:
             return a
         if op == "ashr" and a.hi <= _full(width) >> 1:
@@ -790,7 +790,7 @@ def _divide(op: str, a: Term, b: Term) -> Term:
     if b.op == "const":
         k = b.value
         if a.op == "const":
-            return const(_FOLD[op](a.value, k, width), width)
+            return const(FOLD[op](a.value, k, width), width)
         if k and op[0] == "s" and a.hi <= _full(width) >> 1 and k <= _full(width) >> 1:
             return _divide("u" + op[1:], a, b)
         if k and op[0] == "u" and k & (k - 1) == 0:
@@ -935,7 +935,7 @@ def _srem(a: int, b: int, width: int) -> int:
     return (-rest if x < 0 else rest) & _full(width)
 
 
-_FOLD: dict[str, Callable[[int, int, int], int]] = {
+FOLD: dict[str, Callable[[int, int, int], int]] = {
     "and": lambda a, b, w: a & b,
     "or": lambda a, b, w: a | b,
     "xor": lambda a, b, w: a ^ b,
@@ -953,6 +953,7 @@ _FOLD: dict[str, Callable[[int, int, int], int]] = {
     "ult": lambda a, b, w: int(a < b),
     "slt": lambda a, b, w: int(_signed(a, w) < _signed(b, w)),
 }
+"""Binary operators on unsigned numbers of some width."""
 
 _BUILD: dict[str, Callable[[Term, Term], Term]] = {
     "or": _or,
@@ -1049,52 +1050,31 @@ def evaluate(terms: Sequence[Term], env: Mapping[str, int]) -> list[int]:
 
     A variable that `env` does not name is 0: a solver leaves out what does not matter.
     """
-    return Evaluation(terms)(env)
-
-
-class Evaluation:
-    """`evaluate` of the same terms, again and again."""
-
-    def __init__(self, terms: Sequence[Term]) -> None:
-        nodes = reachable(terms)
-        place = {term: i for i, term in enumerate(nodes)}
-        self._order = [
-            (term, term.op, [place[arg] for arg in term.args], term.width) for term in nodes
-        ]
-        self._wanted = [place[term] for term in terms]
-        self.variables = [term for term in nodes if term.op == "var"]
-
-    def __call__(self, env: Mapping[str, int]) -> list[int]:
-        values: list[int] = []
-        for term, op, args, width in self._order:
-            if op == "and":
-                if width:
-                    value = values[args[0]] & values[args[1]]
-                else:
-                    value = 1
-                    for arg in args:
-                        if not values[arg]:
-                            value = 0
-                            break
-            elif op == "not":
-                value = values[args[0]] ^ (_full(width) if width else 1)
-            elif op == "ite":
-                value = values[args[1]] if values[args[0]] else values[args[2]]
-            elif op == "const":
-                value = term.value
-            elif op == "var":
-                value = env.get(term.name or "", 0) & (_full(width) if width else 1)
-            elif op == "extract":
-                value = values[args[0]] >> term.value[1] & _full(width)
-            elif op == "eq":
-                value = int(values[args[0]] == values[args[1]])
-            elif op == "concat":
-                value = values[args[0]] << term.args[1].width | values[args[1]]
-            elif op == "zext":
-                value = values[args[0]]
-            elif op == "sext":
-                value = _signed(values[args[0]], term.args[0].width) & _full(width)
+    values: dict[Term, int] = {}
+    for term in reachable(terms):
+        op, args, width = term.op, term.args, term.width
+        if op == "and":
+            if width:
+                value = values[args[0]] & values[args[1]]
             else:
-                value = _FOLD[op](values[args[0]], values[args[1]], term.args[0].width)
-            values.append(value)
-        return [values[i] for i in self._wanted]
+                value = int(all(values[arg] for arg in args))
+        elif op == "not":
+            value = values[args[0]] ^ (_full(width) if width else 1)
+        elif op == "ite":
+            value = values[args[1]] if values[args[0]] else values[args[2]]
+        elif op == "const":
+            value = term.value
+        elif op == "var":
+            value = env.get(term.name or "", 0) & (_full(width) if width else 1)
+        elif op == "extract":
+            value = values[args[0]] >> term.value[1] & _full(width)
+        elif op == "concat":
+            value = values[args[0]] << args[1].width | values[args[1]]
+        elif op == "zext":
+            value = values[args[0]]
+        elif op == "sext":
+            value = _signed(values[args[0]], args[0].width) & _full(width)
+        else:
+            value = FOLD[op](values[args[0]], values[args[1]], args[0].width)
+        values[term] = value
+    return [values[t] for t in terms]

@@ -5,7 +5,7 @@ Houdini over facts "this cell is equal in both runs", which may hold only for so
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from verify.encode import term as t
@@ -32,14 +32,15 @@ class Equal:
 
 class Agreement:
     """What two runs by a pairing agree on, whatever the steps and accesses; `holding` gives what
-    holds of either run at a location, `starts` some states at home. `lost`: what they do not agree
-    on; more of it is found."""
+    holds of either run at a location, `moves` runs relations on numbers, `starts` are some states
+    at home. `lost`: what they do not agree on; more of it is found."""
 
     def __init__(
         self,
         switch: Switch,
         pair: Pairing,
         holding: Callable[[str], Sequence[Term]],
+        moves: Mapping[str, simulate.Move],
         starts: Sequence[simulate.State],
         asker: Asker,
         lost: Set[Equal],
@@ -49,7 +50,9 @@ class Agreement:
         self.pair = pair
         self._holding = holding
         known = holding(switch.home)
-        self._seen = simulate.pairs(switch, starts[::START], known, pair.secret, pair.lasting)
+        self._seen = simulate.pairs(
+            switch, moves, starts[::START], known, pair.secret, pair.lasting
+        )
         self._facts = self._first()
         self._drop([fact for fact in self._facts if self._is_wrong(fact)])
         while gone := self._lost(asker):

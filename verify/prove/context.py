@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 
 from verify.encode.switch import Relation, Switch
@@ -42,7 +42,10 @@ class Context:
         self.background = [*switch.config, *switch.pinned, *also, *switch.legal]
         known = wider or like or part
         self.asker: Asker = known.asker if known is not None else Asker(solve)
-        self._reached = simulate.states(switch, self.background, solve)
+        self._moves: Mapping[str, simulate.Move] = (
+            wider._moves if wider is not None else simulate.moves(switch)
+        )
+        self._reached = simulate.states(switch, self._moves, self.background, solve)
         self._part = part
         guesses = guessed(switch, like.invariant) if like is not None else candidates(switch)
         if part is not None:
@@ -86,7 +89,9 @@ class Context:
             if found is None or not found.has_all(pair.lasting):
                 starts = self._reached[self.switch.home]
                 lost = self._part._agreement(pair).lost if self._part is not None else frozenset()
-                found = Agreement(self.switch, pair, self.holding, starts, self.asker, lost)
+                found = Agreement(
+                    self.switch, pair, self.holding, self._moves, starts, self.asker, lost
+                )
             self._agreements[pair] = found
         return self._agreements[pair]
 

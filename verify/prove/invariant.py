@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from verify.encode import term as t
+from verify.encode.evaluation import Evaluation
 from verify.encode.switch import CONFIG, MONITOR, STATE, Cells, Relation, Switch
 from verify.encode.term import Term
 from verify.prove import simulate
@@ -468,7 +469,7 @@ def _wrong(
     wrong: set[Fact] = set()
     for location, states in reached.items():
         here = [fact for fact in facts if fact.location == location]
-        run = t.Evaluation([fact.term for fact in here])
+        run = Evaluation([fact.term for fact in here])
         for state in states:
             wrong |= {fact for fact, holds in zip(here, run(state), strict=True) if not holds}
     return wrong

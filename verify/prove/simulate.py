@@ -10,6 +10,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 
 from verify.encode import term as t
+from verify.encode.evaluation import Evaluation
 from verify.encode.switch import STATE, Relation, Switch
 from verify.encode.term import Term
 from verify.prove.ask import Solve
@@ -29,7 +30,14 @@ class State(dict[str, int]):
     """Values by name of the variables: constants of the configuration and state cells."""
 
 
-def states(switch: Switch, background: Sequence[Term], solve: Solve) -> dict[str, list[State]]:
+def moves(switch: Switch) -> dict[str, Move]:
+    """The relations of a switch by name, to be run on numbers."""
+    return {relation.name: Move(relation) for relation in switch.relations()}
+
+
+def states(
+    switch: Switch, moves: Mapping[str, Move], background: Sequence[Term], solve: Solve
+) -> dict[str, list[State]]:
     """Some states of each location, of machines and guests that differ, for which the background
     holds."""
     chance = random.Random(0)
@@ -51,7 +59,6 @@ def states(switch: Switch, background: Sequence[Term], solve: Solve) -> dict[str
     ]
     answers = solve(goals)
     found: dict[str, list[State]] = {location: [] for location in switch.locations()}
-    moves = {relation.name: _Move(relation) for relation in switch.relations()}
     # Of these the background says nothing, so that they may have any value.
     known = {str(v.name) for v in t.free_vars(background)}
     free = {
@@ -84,7 +91,7 @@ def _wishes(
 def _run(
     switch: Switch,
     start: State,
-    moves: Mapping[str, _Move],
+    moves: Mapping[str, Move],
     chance: random.Random,
     found: dict[str, list[State]],
 ) -> None:
@@ -110,7 +117,7 @@ def _run(
 def _go(
     switch: Switch,
     state: State | None,
-    moves: Mapping[str, _Move],
+    moves: Mapping[str, Move],
     chance: random.Random,
     found: dict[str, list[State]],
 ) -> State | None:
@@ -123,7 +130,7 @@ def _go(
     return state
 
 
-class _Move:
+class Move:
     """A relation, to be run on numbers. `constants`: the widths of those that it looks at."""
 
     def __init__(self, relation: Relation) -> None:
@@ -132,7 +139,7 @@ class _Move:
         faults = [fault.guard for fault in relation.faults]
         self._assumed = len(relation.assumes)
         self._first = self._assumed + len(faults)
-        self._run = t.Evaluation([*relation.assumes, *faults, *ends])
+        self._run = Evaluation([*relation.assumes, *faults, *ends])
         names = [(str(v.name), v.width) for v in self._run.variables]
         self.constants = {n: width for n, width in names if n.startswith(_CONSTANT)}
         self._inputs = [(n, width) for n, width in names if not n.startswith((STATE, *_CONSTANT))]
@@ -160,6 +167,7 @@ class _Move:
 
 def pairs(
     switch: Switch,
+    moves: Mapping[str, Move],
     starts: Sequence[State],
     holding: Sequence[Term],
     secret: Callable[[str], bool],
@@ -169,8 +177,7 @@ def pairs(
     they differ in nothing but what is secret, and not in cells with the prefixes `lasting` at home.
     `holding`: what holds at home of either."""
     chance = random.Random(0)
-    moves = {relation.name: _Move(relation) for relation in switch.relations()}
-    holds = t.Evaluation(list(holding))
+    holds = Evaluation(list(holding))
     found: dict[str, list[tuple[State, State]]] = {place: [] for place in switch.locations()}
     for start, other in zip(starts, (*starts[1:], *starts[:1]), strict=True):
         twin = _mixed(start, other, lambda n: secret(n) and not n.startswith(_named(lasting)))
@@ -199,7 +206,7 @@ def _mixed(one: State, other: State, secret: Callable[[str], bool]) -> State | N
 
 
 def _both(
-    move: _Move, pair: tuple[State, State], secret: Callable[[str], bool], chance: random.Random
+    move: Move, pair: tuple[State, State], secret: Callable[[str], bool], chance: random.Random
 ) -> tuple[State, State] | None:
     shared, own = move.inputs(pair[0], chance), move.inputs(pair[1], chance)
     other = {name: own[name] if secret(name) else value for name, value in shared.items()}
