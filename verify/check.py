@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -294,7 +294,7 @@ def _works(target: Target, program: Program, request: Request) -> list[_Work]:
     names = set(select(chosen, request.properties))
     works = [_Work(plain, [prop for prop in found if prop.name in names])]
     if target.interrupted is not None and any(name.startswith(NMI) for name in names):
-        switch = _switch(target.interrupted, program, request)
+        switch = _switch(target.interrupted, program, request, plain.mutable)
         found = [
             replace(prop, name=NMI + prop.name, statement=f"{prop.statement}, whenever an NMI hits")
             for prop in catalogue.properties(switch)
@@ -303,9 +303,11 @@ def _works(target: Target, program: Program, request: Request) -> list[_Work]:
     return works
 
 
-def _switch(target: Target, program: Program, request: Request) -> Switch:
+def _switch(
+    target: Target, program: Program, request: Request, mutable: Set[str] = frozenset()
+) -> Switch:
     watch, cells = catalogue.observers(target, program), catalogue.monitors(target, program)
-    return build(target, program, watch, cells, request.config, request.hardware)
+    return build(target, program, watch, cells, request.config, request.hardware, mutable)
 
 
 @dataclass(frozen=True, slots=True)

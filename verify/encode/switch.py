@@ -8,7 +8,7 @@ assumptions on inputs can be met.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from verify.encode import term as t
@@ -70,11 +70,11 @@ class Switch:
     """All relations of one target on one tree.
 
     `config` constrains the configuration constants; `pinned` holds what the user fixed, which are
-    among others the parameters in `hardware`;
-    `settings` are the named configuration values; `legal` holds of the hardware state variables;
-    `enumerated` tells by register copy whether the guest has it, `reads` gives the emulated reads
-    by register copy and way to read it. `points` has the states after each phase; the guest may
-    look around at the `observed` ones, and has just come in at the `entries`. `active`: the switch
+    among others the parameters in `hardware`; `settings` are the named configuration values;
+    `legal` holds of the hardware state variables; `enumerated` tells by register copy whether the
+    guest has it, `reads` gives the emulated reads by register copy and way to read it. `points` has
+    the states after each phase; the guest may look around at the `observed` ones, and has just come
+    in at the `entries`. `mutable`: the cells that were taken as no constants. `active`: the switch
     does anything for this vCPU. A fresh vCPU is at `home`, and `steps` lead from there back to it.
     """
 
@@ -99,6 +99,7 @@ class Switch:
     setup_faults: tuple[Fault, ...] = ()
     setup_functions: frozenset[str] = frozenset()
     hardware: frozenset[str] = frozenset()
+    mutable: frozenset[str] = frozenset()
 
     def relations(self) -> list[Relation]:
         """Every transition."""
@@ -128,11 +129,13 @@ def build(
     monitors: Mapping[str, int],
     config: Mapping[str, int],
     hardware: Mapping[str, str],
+    mutable: Set[str] = frozenset(),
 ) -> Switch:
     """Run the target's models and the tree's functions symbolically.
 
-    `observers` with their `monitors` cells (name -> width) watch the hardware accesses. Raises
-    BadInput when a name in `config` or `hardware` or one of its values is not known.
+    `mutable`: cells that are known to change, which saves finding that out. `observers` with their
+    `monitors` cells (name -> width) watch the hardware accesses. Raises BadInput when a name in
+    `config` or `hardware` or one of its values is not known.
     """
     switch = Switch(target, program)
     switch.home = target.steps(program)[0].start
@@ -152,12 +155,10 @@ def build(
     switch.config += machine.assumptions
     switch.setup_faults = tuple(machine.faults)
     switch.setup_functions = frozenset(machine.functions)
-    mutable = {c for c in cells if c in monitors or target.mutable(c)}
-    while True:
-        found = _run(switch, machine, after_setup, mutable, observers, monitors)
-        if not found:
-            break
-        mutable |= found
+    changing = {*mutable, *(c for c in cells if c in monitors or target.mutable(c))}
+    while found := _run(switch, machine, after_setup, changing, observers, monitors):
+        changing |= found
+    switch.mutable = frozenset(changing)
     _slice(switch)
     switch.not_understood = list(machine.not_understood_places) + switch.not_understood
     _pin(switch, config, hardware)
