@@ -322,7 +322,7 @@ def _unanswered() -> Iterator[None]:
         return [Judgement(prop, "unknown", "not asked") for prop in properties]
 
     with (
-        mock.patch.object(Judge, "__init__", lambda judge, switch, solve: None),
+        mock.patch.object(Judge, "__init__", lambda judge, switch, solve, part=None: None),
         mock.patch.object(Judge, "context", None, create=True),
         mock.patch.object(Judge, "judge", unknown),
         mock.patch.dict(os.environ, {"MSRPROOF_DEBUG": "1"}),
