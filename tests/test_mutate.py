@@ -348,7 +348,7 @@ def test_only_what_was_proved_kills(monkeypatch: pytest.MonkeyPatch) -> None:
     context = SimpleNamespace(asker=SimpleNamespace(), switch=None)
     works = [(cast(Any, None), [SimpleNamespace(name=n) for n in ("a", "b", "c")])]
     monkeypatch.setattr(fate, "_by_switch", lambda found: works)
-    monkeypatch.setattr(fate, "Context", lambda *_: context)
+    monkeypatch.setattr(fate, "Context", lambda *_, **more: context)
     monkeypatch.setattr(fate, "bads", lambda properties: {})
     monkeypatch.setattr(fate, "_is_sound", lambda context: True)
     monkeypatch.setattr(fate, "difference", lambda *_: SimpleNamespace(text="x after put"))
