@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -48,6 +49,7 @@ from verify.recheck.folder import INTERRUPTED, MANIFEST, SEAL, opened, parts
 FACTS: dict[str, Any] = {
     "tool": {"name": "msrproof", "version": __version__, "parts": digest.parts()},
     "sources": {"root": "", "lie": {}, "checked": {}},
+    "parts": ["."],
 }
 
 
@@ -322,6 +324,12 @@ def test_checks_write_certificates(tmp_path: Path, capsys: pytest.CaptureFixture
     assert not any(found.complaints for found in recheck_all(folder, ["bitwuzla"]))
     (folder / INTERRUPTED / MANIFEST).unlink()
     assert any("nmi/" in complaint for complaint in recheck(folder, ["bitwuzla"]).complaints)
+    shutil.move(folder / INTERRUPTED, tmp_path / "elsewhere")
+    (found,) = recheck_all(folder, ["bitwuzla"])
+    assert found.complaints == ["nmi: the proofs there are missing"]
+    (folder / INTERRUPTED).symlink_to(tmp_path / "elsewhere")
+    assert any("nmi" in c and "not in" in c for c in recheck(folder, ["bitwuzla"]).complaints)
+    (folder / INTERRUPTED).unlink()
     assert cli.main(words) == 3
     assert "is no empty folder" in capsys.readouterr().err
 

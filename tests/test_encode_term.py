@@ -180,6 +180,13 @@ def test_meaning_is_kept(pair: Pair, envs: list[dict[str, int]]) -> None:
         assert value <= term.hi, term
 
 
+def test_many_terms_are_evaluated_without_depth() -> None:
+    many = [t.var(f"p{i}", 0) for i in range(10_000)]
+    run = Evaluation([t.conj(many)])
+    env = {str(v.name): 1 for v in many}
+    assert (run(env), run({**env, "p77": 0})) == ([1], [0])
+
+
 @settings(max_examples=150, deadline=None)
 @given(truths(4), environments, environments)
 def test_substitution_is_evaluation(pair: Pair, env: dict[str, int], other: dict[str, int]) -> None:

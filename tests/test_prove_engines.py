@@ -632,11 +632,10 @@ def part_of(system: Switch, quiet: Term) -> Switch:
 @settings(max_examples=40, deadline=None)
 @given(systems())
 def test_what_a_part_of_the_runs_loses_is_lost_by_all(example: Random) -> None:
-    alone = Context(example.system, solve).invariant
     quiet = Context(part_of(example.system, t.var("in/v", 2).eq(0)), solve)
     found = Context(example.system, solve, part=quiet).invariant
     for location in example.system.locations():
-        assert set(found[location]) <= set(alone[location])
+        assert quiet.lost.isdisjoint(Fact(location, term) for term in found[location])
         for env in (e for where, e in example.states() if where == location):
             assert all(t.evaluate(found[location], env))
 
@@ -696,15 +695,14 @@ def leaky(draw: st.DrawFn) -> tuple[Switch, Term]:
 
 @settings(max_examples=40, deadline=None)
 @given(leaky())
-def test_verdicts_on_leaks_are_the_same_after_a_part_of_the_runs(
-    example: tuple[Switch, Term],
-) -> None:
+def test_verdicts_on_leaks_are_true_after_a_part_of_the_runs(example: tuple[Switch, Term]) -> None:
     system, observed = example
     prop = leaks(system, observed, OBSERVED_SECRETS)
     quiet = Context(part_of(system, t.var("in/v", 1).eq(0)), solve)
     whole = Judge(system, solve, part=quiet)
     (got,) = whole.judge([prop])
-    assert got.verdict == judge(system, prop).verdict
+    if got.verdict != "unknown":
+        assert leak_is_reachable(system, observed) == (got.verdict == "refuted")
 
 
 def leak_is_reachable(system: Switch, observed: Term) -> bool:

@@ -206,14 +206,16 @@ def _certified(
     proofs = [item for item in judged if item.result.verdict == PROVED]
     if not proofs:
         return report
-    contexts = {id(item.context): item.context for item in proofs if item.context}
+    parts: dict[str, list[_Judged]] = {}
+    for item in proofs:
+        interrupted = item.result.property.startswith(NMI)
+        parts.setdefault(certificate.INTERRUPTED if interrupted else ".", []).append(item)
     texts: dict[str, str] = {}
-    for context in contexts.values():
-        ours = [item.judgement for item in proofs if item.context is context and item.judgement]
-        interrupted = all(judgement.prop.name.startswith(NMI) for judgement in ours)
-        under = f"{certificate.INTERRUPTED}/" if interrupted else ""
-        found = certificate.files(context, ours, facts)
-        texts |= {under + name: text for name, text in found.items()}
+    for part, items in parts.items():
+        context, judgements = items[0].context, [i.judgement for i in items if i.judgement]
+        assert context is not None and len(judgements) == len(items)
+        found = certificate.files(context, judgements, {**facts, "parts": list(parts)})
+        texts |= {f"{part}/{name}": text for name, text in found.items()}
     output.write_folder("--certificates", folder, texts)
     proved = {item.result.property for item in proofs}
     where = str(folder)

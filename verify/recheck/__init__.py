@@ -73,8 +73,12 @@ class Recheck:
 def recheck_all(
     folder: Path, solvers: Sequence[str], timeout: float = TIMEOUT_SECONDS
 ) -> list[Recheck]:
-    """`recheck` of each folder of proofs that the folder is made of."""
-    return [recheck(part, solvers, timeout) for part in parts(folder)]
+    """`recheck` of each folder of proofs that the folder is made of; none may be missing."""
+    found = {part: recheck(part, solvers, timeout) for part in parts(folder)}
+    for each in found.values():
+        missing = [name for name in each.folder.parts if folder / name not in found]
+        each.complaints += [f"{name}: the proofs there are missing" for name in missing]
+    return list(found.values())
 
 
 def recheck(folder: Path, solvers: Sequence[str], timeout: float = TIMEOUT_SECONDS) -> Recheck:

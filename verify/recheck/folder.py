@@ -30,6 +30,11 @@ class Folder:
     problems: list[str] = field(default_factory=list)
 
     @property
+    def parts(self) -> list[str]:
+        """The folders of proofs that were written together, from the one that holds them."""
+        return [str(name) for name in self.manifest["parts"]]
+
+    @property
     def obligations(self) -> dict[str, dict[str, Any]]:
         """The facts about each question by its file."""
         return dict(self.manifest["obligations"])
@@ -42,7 +47,8 @@ class Folder:
 
 def parts(path: Path) -> list[Path]:
     """The folders of proofs that a folder is made of."""
-    found = [part for part in (path, path / INTERRUPTED) if (part / MANIFEST).exists()]
+    inner = path / INTERRUPTED
+    found = [p for p in (path, inner) if (p / MANIFEST).exists() and not inner.is_symlink()]
     return found or [path]
 
 
@@ -100,7 +106,7 @@ def _present(path: Path) -> Iterator[str]:
 
 def _malformed(folder: Folder) -> list[str]:
     """Raises KeyError, TypeError or AttributeError when the manifest lacks what is used of it."""
-    if not folder.manifest["properties"]:
+    if not folder.manifest["properties"] or not folder.parts:
         return ["the manifest has no proof"]
     found = []
     for entry, files in folder.proofs():
