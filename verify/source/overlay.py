@@ -1,8 +1,9 @@
 """Patches applied to a tree in memory; the tree itself stays as it is."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from difflib import SequenceMatcher
+from typing import NamedTuple
 
 from verify.errors import BadInput
 from verify.source.patch import FilePatch, Hunk, Patch
@@ -39,8 +40,7 @@ class PatchReport:
     attribution: str = ""
 
 
-@dataclass(frozen=True)
-class _Line:
+class _Line(NamedTuple):
     """added: by a patch. cut: the tree's lines before it that patches removed. tail: those after
     it; for the last line of a file only."""
 
@@ -299,8 +299,9 @@ def _edited(lines: list[_Line], edits: Sequence[Edit]) -> list[_Line]:
             # A line that an earlier patch had added never was the tree's.
             cut += (*line.cut, *(() if line.added else (line.text,)), *line.tail)
             continue
-        result.append(_Line(line.text, line.added, cut + line.cut))
+        changed = cut or line.tail
+        result.append(line._replace(cut=cut + line.cut, tail=()) if changed else line)
         cut = line.tail
     if cut and result:
-        result[-1] = replace(result[-1], tail=cut)
+        result[-1] = result[-1]._replace(tail=cut)
     return result
