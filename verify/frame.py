@@ -7,7 +7,6 @@ hold, nothing that the model says is about this kernel.
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Mapping, Sequence
 
@@ -15,8 +14,9 @@ from verify.ir.program import Dialect
 from verify.source.build import Unsupported
 from verify.source.c_lex import strip_comments
 from verify.source.index import Index
-from verify.source.scope import defined_name, definitions
+from verify.source.scope import defined_around, defined_name
 from verify.source.skeleton import BRANCH, ENTRY, RETURN, Step, skeleton
+from verify.source.source_file import words
 from verify.source.tree import Tree
 from verify.target import Callers, Frame, Target
 
@@ -107,17 +107,16 @@ def _stranger(tree: Tree, rules: Sequence[Callers], dialect: Dialect) -> str:
 
 
 def _spoken(text: str, rule: Callers) -> str:
-    names = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, rule.calls))})(?!\w)")
-    lines = strip_comments(text).split("\n")
-    starts = definitions(lines)
-    for number, line in enumerate(lines, 1):
-        found = names.search(line)
-        if found is None or _declares(line, found.group()):
+    stripped = f"\n{strip_comments(text)}\n"
+    lines = stripped.split("\n")[1:]
+    for at, name in sorted((at, call) for call in rule.calls for at in words(stripped, call)):
+        number = stripped.count("\n", 0, at)
+        line = lines[number - 1]
+        if _declares(line, name):
             continue
-        within = next((name for first, name in reversed(starts) if first <= number), "")
-        if line.startswith("#") or within not in rule.functions:
-            allowed = " and ".join(f"{name}()" for name in rule.functions)
-            return f"{number}: {found.group()}() is spoken of outside of {allowed}"
+        if line.startswith("#") or defined_around(lines, number) not in rule.functions:
+            allowed = " and ".join(f"{function}()" for function in rule.functions)
+            return f"{number}: {name}() is spoken of outside of {allowed}"
     return ""
 
 

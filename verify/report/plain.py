@@ -10,7 +10,7 @@ def clean(text: str) -> str:
 
     Tabs and line ends become blanks, other such characters their escape (`\\x1b`).
     """
-    return "".join(map(_shown, text))
+    return text if text.isprintable() else "".join(map(_shown, text))
 
 
 def code(text: str) -> str:

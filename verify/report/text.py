@@ -92,6 +92,7 @@ class _Page:
 
     def __init__(self, width: int, colour: bool) -> None:
         self.width = max(width, MIN_WIDTH)
+        self._colour = colour
         self._file = io.StringIO()
         self.console = Console(
             file=self._file,
@@ -112,12 +113,15 @@ class _Page:
             break_on_hyphens=False,
         )
         for line in wrapped:
-            # rich would cut a long word at the edge without soft_wrap.
-            self.console.print(Text(line, style=style), soft_wrap=True)
+            if style and self._colour:
+                # rich would cut a long word at the edge without soft_wrap.
+                self.console.print(Text(line, style=style), soft_wrap=True)
+            else:
+                self._file.write(f"{line}\n")
 
     def blank(self) -> None:
         """An empty line."""
-        self.console.print()
+        self._file.write("\n")
 
     def text(self) -> str:
         """All that was put on the page, without blanks at line ends."""

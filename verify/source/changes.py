@@ -55,26 +55,34 @@ def changes(tree: Tree) -> list[Change]:
 
 
 def _of(tree: Overlay, path: str) -> Iterator[Change]:
+    lines = tree.lines(path) or []
     rows: list[tuple[int, int, str]] = []  # numbers before and after, and the line
-    old, new = 1, 1
-    for line in tree.lines(path) or []:
+    more = 0  # lines that patches removed so far, less those that they added
+    for index in _near(tree.changed(path), len(lines)):
+        line, new = lines[index], index + 1
         for text in line.cut:
-            rows.append((old, new, "-" + text))
-            old += 1
-        rows.append((old, new, ("+" if line.added else " ") + line.text))
-        old += not line.added
-        new += 1
+            rows.append((new + more, new, "-" + text))
+            more += 1
+        rows.append((new + more, new, ("+" if line.added else " ") + line.text))
+        more -= line.added
         for text in line.tail:
-            rows.append((old, new, "-" + text))
-            old += 1
+            rows.append((new + 1 + more, new + 1, "-" + text))
+            more += 1
     changed = [index for index, (_, _, text) in enumerate(rows) if text[0] != " "]
     for first, last in _runs(changed):
         begin = max(0, first - CONTEXT)
-        above = (text[1:] for _, _, text in reversed(rows[:begin]) if text[0] != "-")
-        heading = next((text for text in above if _HEADING.match(text)), "")
         old, new, _ = rows[begin]
-        lines = tuple(text for _, _, text in rows[begin : last + CONTEXT + 1])
-        yield Change(path, old, new, heading, lines)
+        above = (lines[index].text for index in range(new - 2, -1, -1))
+        heading = next((text for text in above if _HEADING.match(text)), "")
+        shown = tuple(text for _, _, text in rows[begin : last + CONTEXT + 1])
+        yield Change(path, old, new, heading, shown)
+
+
+def _near(changed: list[int], count: int) -> list[int]:
+    """Indexes of the lines around changed ones; one more than are shown, so that hunks which do
+    not meet are not next to each other."""
+    around = range(-CONTEXT - 1, CONTEXT + 2)
+    return sorted({i + k for i in changed for k in around if 0 <= i + k < count})
 
 
 def _runs(changed: list[int]) -> Iterator[tuple[int, int]]:

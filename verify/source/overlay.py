@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
+from functools import cached_property
 from typing import NamedTuple
 
 from verify.errors import BadInput
@@ -50,6 +51,22 @@ class _Line(NamedTuple):
     tail: tuple[str, ...] = ()
 
 
+class _File:
+    """A file's lines, which stay as they are, and what is often asked of them."""
+
+    def __init__(self, lines: list[_Line]) -> None:
+        self.lines = lines
+
+    @cached_property
+    def text(self) -> str:
+        return "".join(line.text + "\n" for line in self.lines)
+
+    @cached_property
+    def changed(self) -> list[int]:
+        """Indexes of the lines at which a patch added or removed something."""
+        return [i for i, (_, added, cut, tail) in enumerate(self.lines) if added or cut or tail]
+
+
 class Overlay:
     """A tree with patched files in memory. It is a Tree itself."""
 
@@ -57,30 +74,28 @@ class Overlay:
         self._tree = tree
         self.root = tree.root
         self.version = tree.version
-        self._files: dict[str, list[_Line] | None] = {}  # None: removed by a patch
+        self._files: dict[str, _File | None] = {}  # None: removed by a patch
 
     def read(self, path: str) -> str | None:
         """Text of a file after the patches, None when it is absent (or removed by one)."""
         if path not in self._files:
             return self._tree.read(path)
-        lines = self._files[path]
-        if lines is None:
-            return None
-        return "".join(line.text + "\n" for line in lines)
+        file = self._files[path]
+        return None if file is None else file.text
 
     def paths(self, folder: str) -> list[str]:
         """Paths of the C files and headers in a folder and those below, in order."""
         found = {path: True for path in self._tree.paths(folder)}
-        for path, lines in self._files.items():
+        for path, file in self._files.items():
             if path.startswith(f"{folder}/") and path.endswith((".c", ".h")):
-                found[path] = lines is not None
+                found[path] = file is not None
         return sorted(path for path, there in found.items() if there)
 
     def mark(self, path: str, line: int) -> str | None:
         """ "+" when a patch added this line (from 1) of the read text, else None."""
         if path not in self._files:
             return self._tree.mark(path, line)
-        lines = self._files[path] or []
+        lines = self.lines(path) or []
         return "+" if 1 <= line <= len(lines) and lines[line - 1].added else None
 
     def digest(self, path: str) -> str:
@@ -94,36 +109,43 @@ class Overlay:
         does). A removed or emptied file is (path, 0, 0).
         """
         found: list[tuple[str, int, int]] = []
-        for path, lines in sorted(self._files.items()):
-            if not lines:
+        for path, file in sorted(self._files.items()):
+            if file is None or not file.lines:
                 found.append((path, 0, 0))
                 continue
-            first = 0
-            for number, line in enumerate([*lines, _Line("")], start=1):
-                changed = line.added or bool(line.cut or line.tail)
-                if changed and not first:
-                    first = number
-                elif not changed and first:
-                    found.append((path, first, number - 1))
-                    first = 0
+            for number in (index + 1 for index in file.changed):
+                follows = found and found[-1][0] == path and found[-1][2] == number - 1
+                first = found.pop()[1] if follows else number
+                found.append((path, first, number))
         return found
+
+    def changed(self, path: str) -> list[int]:
+        """Indexes of the lines at which a patch added or removed something."""
+        file = self._files.get(path)
+        return [] if file is None else file.changed
 
     def lines(self, path: str) -> list[_Line] | None:
         """The file's lines as they are now; None when it is absent."""
         if path in self._files:
-            return self._files[path]
+            file = self._files[path]
+            return None if file is None else file.lines
         text = self._tree.read(path)
         if text is None:
             return None
         lines = text.split("\n")
         if not lines[-1]:
             lines.pop()
-        marks = (self._tree.mark(path, number) for number in range(1, len(lines) + 1))
-        return [_Line(line, mark == "+") for line, mark in zip(lines, marks, strict=True)]
+        found = [_Line(line) for line in lines]
+        for touched, first, last in self._tree.touched():
+            if touched == path:
+                for number in range(max(first, 1), last + 1):
+                    added = self._tree.mark(path, number) == "+"
+                    found[number - 1] = _Line(lines[number - 1], added)
+        return found
 
     def put(self, path: str, lines: list[_Line] | None) -> None:
         """Set a file's lines; None removes it."""
-        self._files[path] = lines
+        self._files[path] = None if lines is None else _File(lines)
 
     def copy(self) -> "Overlay":
         """An overlay of the same tree with the same changes so far."""
@@ -286,9 +308,14 @@ def _edited(lines: list[_Line], edits: Sequence[Edit]) -> list[_Line]:
     for edit in edits:
         for at, text in edit.added:
             added.setdefault(at, []).append(text)
-    result: list[_Line] = []
+    places = removed.union(added)
+    if not places:
+        return lines
+    # The line after the last place has what was cut before it.
+    first, last = min(places), min(max(places) + 1, len(lines))
+    result = lines[:first]
     cut: tuple[str, ...] = ()
-    for index in range(len(lines) + 1):
+    for index in range(first, last + 1):
         for text in added.get(index, ()):
             result.append(_Line(text, added=True, cut=cut))
             cut = ()
@@ -304,4 +331,4 @@ def _edited(lines: list[_Line], edits: Sequence[Edit]) -> list[_Line]:
         cut = line.tail
     if cut and result:
         result[-1] = result[-1]._replace(tail=cut)
-    return result
+    return result + lines[last + 1 :]

@@ -2,8 +2,9 @@
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import takewhile
 from typing import Literal
 
@@ -42,10 +43,21 @@ class Page:
 
     def __init__(self, lines: Sequence[str]) -> None:
         self.lines = lines
-        self.solid = [index for index, line in enumerate(lines) if line.strip()]
-        self.norms = [squeezed(lines[index]) for index in self.solid]
-        self.known = set(self.norms)
-        self._heads = [index for index, line in enumerate(lines) if _is_head(line)]
+        self.solid: list[int] = []
+        self.norms: list[str] = []
+        self.places: dict[str, list[int]] = {}
+        """Indexes in `norms` of each text."""
+        for index, line in enumerate(lines):
+            if norm := squeezed(line):
+                self.places.setdefault(norm, []).append(len(self.norms))
+                self.solid.append(index)
+                self.norms.append(norm)
+
+    @cached_property
+    def _heads(self) -> list[int]:
+        # Most lines are indented.
+        lines = enumerate(self.lines)
+        return [index for index, line in lines if line[:1].strip() and _is_head(line)]
 
     def head(self, index: int) -> str:
         """The line, before lines[index], that git would name in an @@ line; "" if none."""
@@ -247,12 +259,11 @@ def _fits(page: Page, items: list[_Item], strained: bool) -> list[_Fit]:
         if item.norm and item.kind != "+":
             heads.append(item.norm)
             break
-    fits: list[_Fit] = []
-    for start, norm in enumerate(page.norms):
-        near = norm.startswith(tuple(heads)) if strained else norm == heads[-1]
-        if near:
-            fits += _lay(page, items, start, strained)
-    return fits
+    starts: Iterable[int] = page.places.get(heads[-1], ())
+    if strained:
+        near = tuple(heads)
+        starts = (start for start, norm in enumerate(page.norms) if norm.startswith(near))
+    return [fit for start in starts for fit in _lay(page, items, start, strained)]
 
 
 def _lay(page: Page, items: list[_Item], start: int, strained: bool) -> list[_Fit]:
@@ -344,7 +355,7 @@ def _overlap(one: _Fit, other: _Fit) -> bool:
 def _mismatch(page: Page, items: list[_Item]) -> str:
     for wanted in ("-", " "):
         for item in items:
-            if item.kind == wanted and item.norm and item.norm not in page.known:
+            if item.kind == wanted and item.norm and item.norm not in page.places:
                 return f'the file has no line "{item.norm}"'
     return "its lines are in the file, but not together"
 

@@ -54,11 +54,18 @@ def defined_name(text: str) -> str | None:
 def definitions(lines: Sequence[str]) -> list[tuple[int, str]]:
     """Line, from 1, and name of what is begun at the margin; indented lines and labels stand in
     what was last begun there."""
-    return [
-        (number, name)
-        for number, line in enumerate(lines, 1)
-        if line[:1] not in ("", " ", "\t", "#") and (name := defined_name(line))
-    ]
+    return [(number, name) for number, line in enumerate(lines, 1) if (name := _begun(line))]
+
+
+def defined_around(lines: Sequence[str], number: int) -> str:
+    """The last of the `definitions` up to this line (from 1); "" without one."""
+    above = (lines[index] for index in range(number - 1, -1, -1))
+    return next((name for line in above if (name := _begun(line))), "")
+
+
+def _begun(line: str) -> str | None:
+    """What is begun at the margin of a line."""
+    return None if line[:1] in ("", " ", "\t", "#") else defined_name(line)
 
 
 def _definition(text: str) -> tuple[str, str] | None:

@@ -46,6 +46,7 @@ class KernelTree:
         self.root = str(root)
         self._base = root.resolve()
         self._texts: dict[str, str | None] = {}
+        self._folders: dict[Path, Path] = {}
         self.version = makefile_version(self.read("Makefile") or "")
 
     def read(self, path: str) -> str | None:
@@ -75,11 +76,19 @@ class KernelTree:
         """Nothing: no patch has touched this tree."""
         return []
 
+    def _folder(self, path: Path) -> Path:
+        """A folder without symbolic links on the way."""
+        if path not in self._folders:
+            self._folders[path] = path.resolve()
+        return self._folders[path]
+
     def _load(self, path: str) -> str | None:
         check_path(path, self.root)
         full = self._base / path
         try:
-            real = full.resolve()
+            real = self._folder(full.parent) / full.name
+            if real.is_symlink():
+                real = real.resolve()
             if not real.is_relative_to(self._base):
                 raise BadInput(
                     f"{path}: a symbolic link leads outside of {self.root}; use a plain copy"
