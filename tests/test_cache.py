@@ -16,7 +16,7 @@ import pytest
 
 import models.reference
 from tests.report_sample import PROVED, UNKNOWN, with_results
-from verify import cache, check
+from verify import cache, check, verdicts
 from verify.request import Request
 from verify.result import Report
 
@@ -50,7 +50,7 @@ class Prover:
 @pytest.fixture
 def prover(monkeypatch: pytest.MonkeyPatch) -> Prover:
     found = Prover()
-    monkeypatch.setattr(check, "_check", found)
+    monkeypatch.setattr(verdicts, "prove", found)
     return found
 
 

@@ -16,10 +16,11 @@ import models
 import models.reference
 import models.targets
 from models.environment import mediated
-from verify import check
-from verify.check import run, switch_of
+from verify import judged
+from verify.check import run
 from verify.errors import BadInput
 from verify.prove.judge import Judgement
+from verify.relations import switch_of
 from verify.report.text import render
 from verify.request import Request
 from verify.result import PROVED, REFUTED, UNKNOWN, Report, Result
@@ -212,10 +213,10 @@ def test_what_always_goes_wrong_without_interrupts_is_not_asked_again(
         props = [SimpleNamespace(name=n, statement=f"all of {n}") for n in names]
         return SimpleNamespace(switch=switch, properties=props)
 
-    monkeypatch.setattr(check, "Judge", Fake)
-    monkeypatch.setattr(check, "_result", result)
+    monkeypatch.setattr(judged, "Judge", Fake)
+    monkeypatch.setattr(judged, "_result", result)
     works = [work("calm", "a", "b"), work("interrupted", "nmi.a", "nmi.b")]
-    found = [item.result for item in check._judged(works, Mock(), Mock(), Mock())]
+    found = [item.result for item in judged.judge_all(works, Mock(), Mock(), Mock())]
     assert [r.property for r in found] == ["a", "b", "nmi.a", "nmi.b"]
     assert [r.verdict for r in found] == [REFUTED, PROVED, REFUTED if same else PROVED, PROVED]
     assert asked == [["a", "b"], ["nmi.b"] if same else ["nmi.a", "nmi.b"]]

@@ -17,6 +17,8 @@ from tests.report_sample import PROVED, REFUTED, with_results
 from verify import check, cli
 from verify.about import shortened
 from verify.commands.watching import Timer, watching
+from verify.inputs import find_target, tree_of
+from verify.relations import every_property, program_of
 from verify.request import Request
 from verify.result import Report
 
@@ -93,8 +95,8 @@ def test_explain_in_json(shown: Callable[..., str]) -> None:
 @pytest.mark.parametrize("target", models.targets.names())
 def test_every_property_can_be_explained(target: str) -> None:
     request = Request(target=target)
-    program = check.program_of(check.tree_of(request), check.find_target(target), {})
-    for _, prop in check.every_property(request, program):
+    program = program_of(tree_of(request), find_target(target), {})
+    for _, prop in every_property(request, program):
         violations = prop.violations(lambda pair, phase: pair)
         assert all(v.text and v.phase for v in violations), prop.name
 

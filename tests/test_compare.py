@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 import models.reference
 from tests.git_history import History
 from tests.report_sample import PROVED, REFUTED, UNKNOWN, with_results
-from verify import check, cli, compare
+from verify import check, cli, compare, verdicts
 from verify.compare import difference, turns
 from verify.errors import BadInput
+from verify.inputs import read_patches
 from verify.request import NothingMatches, Request
 from verify.result import VACUOUS, Report, Turn
 from verify.source.overlay import PatchReport, apply
@@ -252,7 +253,7 @@ def history(tmp_path: Path) -> History:
 
 def texts(*patches: Path) -> dict[str, str]:
     """The reference tree's files after a patch, as far as it changes them."""
-    messages = check.read_patches([str(patch) for patch in patches])
+    messages = read_patches([str(patch) for patch in patches])
     tree, _ = apply(open_tree(REFERENCE, []), messages)
     return {path: tree.read(path) or "" for path, _, _ in tree.touched()}
 
@@ -350,13 +351,13 @@ def test_the_commit_that_breaks_something_is_named(
 ) -> None:
     commits = ten_commits(history)
     proved: list[str] = []
-    work: Callable[..., Report] = check._check
+    work: Callable[..., Report] = verdicts.prove
 
     def counted(tree: Tree, *rest: object) -> Report:
         proved.append(tree.root)
         return work(tree, *rest)
 
-    monkeypatch.setattr(check, "_check", counted)
+    monkeypatch.setattr(verdicts, "prove", counted)
     words = ["check", "--kernel", str(history.folder), "--property", "order.fixed3-metrics.load"]
     words += [word for value in FEW for word in ("--config", value)]
     for value in ("fixed3_write=clear", "metrics_reserved=ignore", "metrics_clear_cpl0=0"):

@@ -12,9 +12,10 @@ from proofs import selfcheck
 from tests.kernels.apt import FetchError
 from tests.kernels.programs import installed
 from tests.test_export import kept, stuck
-from verify.check import exported, run
+from verify.check import run
 from verify.encode.btor2 import to_btor2
 from verify.encode.system import System
+from verify.relations import exported
 from verify.request import Request
 
 pytestmark = pytest.mark.external

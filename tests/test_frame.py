@@ -15,7 +15,8 @@ from proofs.cases import Case, load
 from tests.flow_programs import Program, Statement, statements
 from tests.source_text import TextTree
 from verify import frame
-from verify.check import find_target, run
+from verify.check import run
+from verify.inputs import find_target
 from verify.request import Request
 from verify.source.index import Index
 from verify.source.skeleton import skeleton

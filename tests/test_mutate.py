@@ -15,7 +15,7 @@ from hypothesis import given, settings
 import models.reference
 from tests.report_sample import PROVED, REFUTED, with_results
 from tests.test_source_edit import ALARM, TextTree, functions, is_c, plain, words_of
-from verify import check, cli
+from verify import check, cli, relations
 from verify.errors import BadInput
 from verify.mutate import campaign, fate
 from verify.mutate.fate import EQUIVALENT, KILLED, SURVIVED, UNDECIDED, Base, Fate
@@ -158,7 +158,7 @@ def test_mutants_are_c_each_another_one(text: str) -> None:
 
 
 def subjects_of(request: Request, *names: str) -> tuple[CProgram, list[Subject]]:
-    tree, _, _, program = check.load(request)
+    tree, _, _, program = relations.load(request)
     found = []
     for name in names:
         item = program.function_text(name)
@@ -324,7 +324,7 @@ def test_bad_input_is_said_in_one_line(
 
 
 def test_nothing_is_killed_on_a_tree_of_which_nothing_is_proved() -> None:
-    tree, _, target, program = check.load(Request())
+    tree, _, target, program = relations.load(Request())
     with pytest.raises(BadInput, match="nothing is proved of it"):
         Base(tree, target, program, with_results(REFUTED), Request())
 
@@ -353,10 +353,10 @@ def test_only_what_was_proved_kills(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fate, "_is_sound", lambda context: True)
     monkeypatch.setattr(fate, "difference", lambda *_: SimpleNamespace(text="x after put"))
     monkeypatch.setattr(fate, "hunt", lambda s, found, *_: asked.append(found))
-    monkeypatch.setattr(check, "every_property", lambda *_: [])
+    monkeypatch.setattr(relations, "every_property", lambda *_: [])
     monkeypatch.setattr(fate, "Judge", Convinced)
     request = Request(patches=(METRICS,))
-    tree, _, target, program = check.load(request)
+    tree, _, target, program = relations.load(request)
     verdicts = {"a": "proved", "b": "unknown", "c": "proved"}
     results = [SimpleNamespace(property=n, verdict=v) for n, v in verdicts.items()]
     base = Base(tree, target, program, cast(Any, SimpleNamespace(results=results)), request)
@@ -389,7 +389,7 @@ KNOWN: dict[str, tuple[str, Callable[[str], bool]]] = {
 def test_fates_that_are_known() -> None:
     """On the reference tree with the right patch, of which everything is proved."""
     request = Request(patches=(METRICS,), jobs=2)
-    tree, patches, target, program = check.load(request)
+    tree, patches, target, program = relations.load(request)
     base = Base(tree, target, program, check.check_tree(tree, patches, request), request)
     for name, (kind, by) in KNOWN.items():
         (mutant,) = (m for m in mutants_of(name.partition(":")[0]) if m.id.endswith(f":{name}"))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from verify import replaced
-from verify.check import find_target
+from verify.inputs import find_target
 from verify.source.mail import split_messages
 from verify.source.overlay import apply
 from verify.source.patch import parse_patch

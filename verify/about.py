@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from verify import check
+from verify.inputs import find_target, tree_of
 from verify.prove.property import READ, Pairing, Property
+from verify.relations import every_property, program_of
 from verify.request import Request, require_known
 from verify.target import Assumption, Fact, Parameter
 
@@ -39,10 +40,8 @@ class About:
 
 def about(request: Request, name: str) -> About:
     """The property of that name in the tree that is asked for. BadInput when it has none."""
-    program = check.program_of(
-        check.tree_of(request), check.find_target(request.target), request.defines
-    )
-    properties = {p.name: (p, s.target) for s, p in check.every_property(request, program)}
+    program = program_of(tree_of(request), find_target(request.target), request.defines)
+    properties = {p.name: (p, s.target) for s, p in every_property(request, program)}
     require_known("explain", name, properties)
     prop, target = properties[name]
     violations = prop.violations(_plain)

@@ -11,6 +11,8 @@ from functools import partial
 
 from verify import check, replaced
 from verify.errors import BadInput
+from verify.inputs import find_target, read_patches, tree_of
+from verify.relations import program_of
 from verify.request import NothingMatches, Request
 from verify.result import (
     FIXES,
@@ -62,10 +64,10 @@ def run(request: Request) -> Report:
 
 
 def _series(request: Request) -> Report:
-    patches = check.read_patches(request.patches)
+    patches = read_patches(request.patches)
     if not patches:
         raise BadInput("--compare: give the patch to compare with --patch")
-    plain = check.tree_of(request)
+    plain = tree_of(request)
     points = [Point("base", partial(_given, plain, []))]
     for number, (tree, reports) in enumerate(apply_each(plain, patches)):
         name = reports[-1].subject or reports[-1].source
@@ -84,7 +86,7 @@ def _opened(repository: Repository, commit: str, required: Sequence[str]) -> Pat
 
 
 def _commits(request: Request, repository: Repository, text: str) -> Report:
-    target = check.find_target(request.target)
+    target = find_target(request.target)
     files = (*target.dialect(request.defines).files, *(frame.file for frame in target.frames))
     base, tip = repository.range(text)
     model = _Model(repository, base, tip, target, request)
@@ -120,7 +122,7 @@ class _Model:
     ) -> None:
         ends = [repository.tree(commit) for commit in (base, tip)]
         require(ends[1], target.required)
-        program = check.program_of(ends[1], target, request.defines)
+        program = program_of(ends[1], target, request.defines)
         self._names = replaced.names(target, program)
         self._repository, self._base = repository, base
         own = (name for callers in target.callers for name in callers.calls)

@@ -36,7 +36,7 @@ def export(folder: Path, words: Sequence[str]) -> int:
             count += 1
         return solve_all(goals, **options)
 
-    with mock.patch("verify.check.solve_all", noted):
+    with mock.patch("verify.verdicts.solve_all", noted):
         return cli.main(words)
 
 

@@ -22,12 +22,12 @@ WAITING = ", waiting for solvers"
 # Names are those that the callers use. Public methods stand for all that a class can do.
 STAGES: dict[str, tuple[str, ...]] = {
     "front-end": (
-        "verify.check:open_tree",
-        "verify.check:_patched",
-        "verify.check:program_of",
+        "verify.inputs:open_tree",
+        "verify.check:patched",
+        "verify.verdicts:program_of",
         "verify.source.program:CProgram.*",
     ),
-    "symbolic execution": ("verify.check:build",),
+    "symbolic execution": ("verify.relations:build",),
     "invariants": (
         "verify.prove.simulate:states",
         "verify.prove.context:infer",
@@ -39,7 +39,7 @@ STAGES: dict[str, tuple[str, ...]] = {
         "verify.prove.judge:variants",
         "verify.prove.judge:consequences",
     ),
-    "traces": ("verify.check:_result",),
+    "traces": ("verify.judged:_result",),
     WAITING: ("verify.prove.race:Race._replies",),
 }
 

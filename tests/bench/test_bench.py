@@ -15,7 +15,7 @@ from tests.bench.measure import Command, RunFailed, Sample, Series
 from tests.bench.stages import Stopwatch
 from tests.kernels import programs
 from tests.kernels.apt import FetchError
-from verify import check, cli
+from verify import cli, verdicts
 from verify.encode import term as t
 from verify.prove.goal import Goal
 
@@ -162,7 +162,7 @@ def test_queries_are_exported_and_solved_alone(
             Goal("none of two", small, (), (x.eq(t.const(9, 8)), x.eq(t.const(3, 8)))),
             Goal("no alternatives", (*small, x.eq(t.const(7, 8)))),
         ]
-        answers = dict(check.__dict__["solve_all"](goals, jobs=1, timeout=10.0))
+        answers = dict(verdicts.__dict__["solve_all"](goals, jobs=1, timeout=10.0))
         return len(answers) + len(words)
 
     monkeypatch.setattr(cli, "main", run)

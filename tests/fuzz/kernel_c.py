@@ -10,10 +10,10 @@ from tests.fuzz.agree import Contradiction, walk
 from tests.fuzz.case import Outcome
 from tests.fuzz.tokens import Range, lines, mutate, truncate
 from tests.fuzz.trees import Subject, subjects, switch
-from verify.check import program_of
 from verify.crosscheck.compare import crosscheck
 from verify.crosscheck.text import render
 from verify.errors import BadInput
+from verify.relations import program_of
 from verify.source.overlay import Overlay
 from verify.source.tree import decode
 

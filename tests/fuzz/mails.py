@@ -21,9 +21,9 @@ from unittest import mock
 from proofs.selfcheck import PATCHES
 from tests.fuzz.case import Outcome
 from tests.fuzz.trees import REFERENCE
-from verify.check import read_patches
 from verify.cli import main
 from verify.errors import BadInput
+from verify.inputs import read_patches
 from verify.prove.judge import Judge, Judgement
 from verify.prove.property import Property
 from verify.report.formats import FORMATS

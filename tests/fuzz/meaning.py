@@ -9,10 +9,11 @@ from tests.fuzz import agree, behave
 from tests.fuzz.case import Outcome
 from tests.fuzz.transform import KINDS, rewrite
 from tests.fuzz.trees import Subject, patched, subjects, switch
-from verify.check import check_tree, program_of
+from verify.check import check_tree
 from verify.crosscheck.compare import crosscheck
 from verify.crosscheck.text import render
 from verify.errors import BadInput
+from verify.relations import program_of
 from verify.request import Request
 from verify.source.overlay import Overlay
 

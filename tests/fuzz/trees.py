@@ -12,9 +12,10 @@ from models import targets
 from proofs import catalogue
 from proofs.selfcheck import PATCHES, RIGHT, WRONG
 from tests.kernels.fetch import tree_path
-from verify.check import find_target, program_of, read_patches
 from verify.encode.switch import Switch, build
+from verify.inputs import find_target, read_patches
 from verify.ir.nodes import Function
+from verify.relations import program_of
 from verify.request import DEFAULT_TARGET
 from verify.source.index import PRELUDE
 from verify.source.overlay import Overlay, apply
@@ -67,7 +68,7 @@ class Subject:
 
 
 def switch(target: Target, tree: Tree) -> Switch:
-    """The relations of a tree. BadInput as of `verify.check.program_of`."""
+    """The relations of a tree. BadInput as of `verify.relations.program_of`."""
     program = program_of(tree, target, {})
     watch, cells = catalogue.observers(target, program), catalogue.monitors(target, program)
     return build(target, program, watch, cells, {}, {})

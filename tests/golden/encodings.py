@@ -13,9 +13,9 @@ from pathlib import Path
 
 import proofs
 from proofs import selfcheck
-from verify.check import switch_of
 from verify.encode.switch import Relation, Switch
 from verify.encode.term import Term, reachable
+from verify.relations import switch_of
 from verify.request import Request
 
 FOLDER = Path(proofs.__file__).parent / "golden"

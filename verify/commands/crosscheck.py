@@ -53,9 +53,9 @@ def crosscheck(
     bounds on time and memory, and text with inline assembly or attributes that act on their own
     is refused: still, this runs code of the tree and of the patch, so it is never a part of check.
     """
-    from verify.check import load
     from verify.crosscheck.compare import crosscheck as run
     from verify.crosscheck.text import render
+    from verify.relations import load
 
     options.once(patches)
     request = Request(kernel=kernel, patches=patches, target=target, defines=defines)

@@ -74,9 +74,9 @@ def export(
         hardware=hardware,
         jobs=len(os.sched_getaffinity(0)),
     )
-    from verify.check import exported
     from verify.encode.btor2 import to_btor2
     from verify.encode.system import to_horn, to_vmt
+    from verify.relations import exported
 
     printer = {"btor2": to_btor2, "smt2": to_horn, "vmt": to_vmt}[form]
     systems = exported(request)

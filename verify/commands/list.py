@@ -43,7 +43,7 @@ def list_(kind: str, target: str, kernel: Path | None, form: str) -> int:
       config       configuration values that can be fixed (--config)
       hardware     hardware parameters that can be fixed (--hardware)
     """
-    from verify.check import listing
+    from verify.listing import listing
 
     entries = listing(Request(kernel=kernel, target=target), kind)
     if form == "json":

@@ -77,7 +77,7 @@ def completer(kind: str) -> Completer:
     def complete(
         context: click.Context, parameter: click.Parameter, typed: str
     ) -> list[CompletionItem]:
-        from verify.check import listing
+        from verify.listing import listing
 
         given = context.params
         request = Request(kernel=given.get("kernel"), target=given.get("target") or DEFAULT_TARGET)

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from multiprocessing.connection import Connection, wait
 
-from verify import cache, check, replaced
+from verify import cache, check, relations, replaced
 from verify.encode.switch import Switch
 from verify.errors import BadInput
 from verify.mutate.fate import UNDECIDED, Base, Fate
@@ -64,11 +64,11 @@ def run(request: Request, functions: Sequence[str], limit: int | None, done: Don
     and when nothing is proved of the tree itself.
     """
     began = time.monotonic()
-    tree, patches, target, program = check.load(request)
+    tree, patches, target, program = relations.load(request)
     for patch in patches:
         for hunk in patch.failed:
             raise BadInput(f"{hunk.file}:{hunk.line}: this hunk does not apply: {hunk.reason}")
-    switches = list({id(s): s for s, _ in check.every_property(request, program)}.values())
+    switches = list({id(s): s for s, _ in relations.every_property(request, program)}.values())
     modelled = replaced.names(target, program)
     subjects, left_out = _subjects(tree, program, _names(switches, functions), modelled)
     found = siblings(program, subjects)

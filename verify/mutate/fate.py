@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from verify import check
+from verify import relations
 from verify.encode.switch import Switch
 from verify.errors import BadInput
 from verify.mutate.hunt import bads, hunt, replays
@@ -55,7 +55,7 @@ class Base:
                 f"{tree.root} ({tree.version}): nothing is proved of it, so no mutant can be killed"
             )
         self._request = replace(request, patches=(), cache=False, jobs=1)
-        self.works = _by_switch(check.every_property(self._request, program))
+        self.works = _by_switch(relations.every_property(self._request, program))
         self._solve = _solver(self._request)
         solve = _solver(request)
         self._contexts: list[Context] = []
@@ -81,8 +81,8 @@ class Base:
         return replace(fate, seconds=time.monotonic() - began)
 
     def _fate(self, mutant: Mutant) -> Fate:
-        program = check.program_of(mutant.apply(self.tree), self.target, self._request.defines)
-        works = _by_switch(check.every_property(self._request, program))
+        program = relations.program_of(mutant.apply(self.tree), self.target, self._request.defines)
+        works = _by_switch(relations.every_property(self._request, program))
         timeout = self._request.timeout
         known = zip(self._contexts, self._usual, strict=True)
         for (switch, properties), (context, usual) in zip(works, known, strict=True):

@@ -1,0 +1,129 @@
+"""The relations of a tree, and what is asked of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, replace
+
+from proofs import catalogue
+from verify import frame, replaced
+from verify.encode.switch import Switch, build
+from verify.encode.system import System
+from verify.errors import BadInput
+from verify.inputs import find_target, patched, tree_of
+from verify.ir.nodes import Function, Unmodelled
+from verify.ir.program import Program
+from verify.ir.types import VOID
+from verify.prove.export import export
+from verify.prove.property import Property
+from verify.request import Request, select
+from verify.result import NMI
+from verify.source.overlay import PatchReport
+from verify.source.program import CProgram
+from verify.source.tree import Tree
+from verify.target import Target
+
+
+def program_of(tree: Tree, target: Target, defines: Mapping[str, str]) -> CProgram:
+    """What the tree says of the target. BadInput when that is not enough for it."""
+    if defines:
+        plain = CProgram(tree, target.dialect({}))
+        for name in defines:
+            if plain.constant(name) is None:
+                raise BadInput(f"--define {name}: the tree has no such constant")
+    program = CProgram(tree, target.dialect(defines))
+    missing = [name for name in target.functions if not _has_head(program.function(name))]
+    if missing:
+        raise BadInput(
+            f"{tree.root} ({tree.version}): no function {', '.join(missing[:3])} that can be read;"
+            f" give a kernel tree that has what {target.name} checks"
+        )
+    return program
+
+
+def _has_head(function: Function | None) -> bool:
+    """Whether models can call it. Of a head that is no C neither parameters nor result are known:
+    nothing is left but the whole text."""
+    if function is None or function.parameters or function.result != VOID:
+        return function is not None
+    return not any(isinstance(s, Unmodelled) and s.loc == function.loc for s in function.body)
+
+
+def load(request: Request) -> tuple[Tree, list[PatchReport], Target, CProgram]:
+    """The tree that a request names, with its patches, and the target's program of it. BadInput
+    as for `run`."""
+    target = find_target(request.target)
+    tree, patches = patched(tree_of(request), request.patches)
+    return tree, patches, target, program_of(tree, target, request.defines)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A switch and what is asked of it."""
+
+    switch: Switch
+    properties: list[Property]
+
+
+def works_of(target: Target, program: Program, request: Request) -> list[Work]:
+    """The switch, and the same with interrupts where that is asked for."""
+    plain = _switch(target, program, request)
+    found = catalogue.properties(plain)
+    chosen = [prop.name for prop in found]
+    if target.interrupted is not None:
+        chosen += [NMI + name for name in chosen]
+    names = set(select(chosen, request.properties))
+    works = [Work(plain, [prop for prop in found if prop.name in names])]
+    if target.interrupted is not None and any(name.startswith(NMI) for name in names):
+        switch = _switch(target.interrupted, program, request, plain.mutable)
+        found = [
+            replace(prop, name=NMI + prop.name, statement=f"{prop.statement}, whenever an NMI hits")
+            for prop in catalogue.properties(switch)
+        ]
+        works.append(Work(switch, [prop for prop in found if prop.name in names]))
+    return works
+
+
+def _switch(
+    target: Target, program: Program, request: Request, mutable: Set[str] = frozenset()
+) -> Switch:
+    watch, cells = catalogue.observers(target, program), catalogue.monitors(target, program)
+    return build(target, program, watch, cells, request.config, request.hardware, mutable)
+
+
+def every_property(request: Request, program: Program) -> list[tuple[Switch, Property]]:
+    """All that can be asked of the tree, each with the relations that it is about."""
+    all_of = replace(request, config={}, hardware={}, properties=())
+    works = works_of(find_target(request.target), program, all_of)
+    return [(work.switch, prop) for work in works for prop in work.properties]
+
+
+def switch_of(request: Request) -> Switch:
+    """The relations of a tree as the user names it.
+
+    BadInput as for `run`, and for a patch of which something cannot be checked.
+    """
+    target = find_target(request.target)
+    tree, patches = patched(tree_of(request), request.patches)
+    failed = [hunk for patch in patches for hunk in patch.failed]
+    if failed:
+        raise BadInput(f"--patch: {failed[0].file}:{failed[0].line} does not apply; see check")
+    switch = _switch(target, program_of(tree, target, request.defines), request)
+    if broken := frame.broken(tree, target, request.defines):
+        raise BadInput(f"{tree.root}: {broken}")
+    if modelled := replaced.changed(tree, replaced.names(target, switch.program)):
+        raise BadInput(f"--patch: changes {modelled}, which the model stands for")
+    return switch
+
+
+def exported(request: Request) -> dict[str, System]:
+    """The transition systems of the properties, by name. BadInput as for `switch_of`."""
+    switch = switch_of(request)
+    found = {}
+    properties = catalogue.properties(switch)
+    names = set(select([prop.name for prop in properties], request.properties))
+    for prop in (prop for prop in properties if prop.name in names):
+        systems = export(switch, prop)
+        for k, system in enumerate(systems):
+            found[prop.name if len(systems) == 1 else f"{prop.name}-{k}"] = system
+    return found
