@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -137,15 +137,11 @@ class Evaluator:
         """The run cannot go on here."""
         return Stuck(reason, self.loc)
 
-    @contextmanager
-    def faults(self) -> Iterator[None]:
-        """A fault of the body is an event, and the end of the run."""
-        try:
-            yield
-        except Fault as fault:
-            if fault.path is not None:
-                self._machine.emit("FAULT", fault.path, Word(0, 1), Word(0, 1), fault.reason)
-            raise self.stuck(fault.reason) from None
+    def fault(self, fault: Fault) -> Stuck:
+        """A fault is an event, and the end of the run."""
+        if fault.path is not None:
+            self._machine.emit("FAULT", fault.path, Word(0, 1), Word(0, 1), fault.reason)
+        return self.stuck(fault.reason)
 
     # Functions and statements -----------------------------------------------------------------
 
@@ -198,8 +194,10 @@ class Evaluator:
     def _statement(self, stmt: Stmt) -> None:
         frame = self._frames[-1]
         frame.loc = stmt.loc
-        with self.faults():
+        try:
             self._execute(frame, stmt)
+        except Fault as fault:
+            raise self.fault(fault) from None
 
     def _execute(self, frame: _Frame, stmt: Stmt) -> None:
         match stmt:

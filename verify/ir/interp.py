@@ -15,7 +15,7 @@ from verify.errors import InternalError
 from verify.ir.contract import Contract, Names
 from verify.ir.evaluate import Evaluator, Stuck, as_word, pointed
 from verify.ir.machine import Machine
-from verify.ir.memory import Address, Cells, Inputs, Memory
+from verify.ir.memory import Address, Cells, Fault, Inputs, Memory
 from verify.ir.nodes import Loc
 from verify.ir.program import Program
 from verify.ir.types import Int, Pointer, Type
@@ -122,8 +122,10 @@ class Interpreter:
 
     def get(self, cell: str) -> Any:
         """The value of a cell; InternalError when there is no such cell."""
-        with self._evaluator.faults():
+        try:
             return self._memory.load(cell, self._declared(cell))
+        except Fault as fault:
+            raise self._evaluator.fault(fault) from None
 
     def set(self, cell: str, value: Any) -> None:
         """Assign a cell; InternalError when there is no such cell or the width is not its own."""
@@ -131,8 +133,10 @@ class Interpreter:
         if isinstance(kind, Int):
             value = as_word(value, kind.width)
         if self._live:
-            with self._evaluator.faults():
+            try:
                 self._memory.store(cell, value)
+            except Fault as fault:
+                raise self._evaluator.fault(fault) from None
 
     def ite(self, condition: Any, then: Any, orelse: Any) -> Any:
         """`then` where the condition is true, else `orelse`; one of them may be an int."""
@@ -200,26 +204,30 @@ class Interpreter:
     def read(self, pointer: Any, member: str, width: int) -> Any:
         """Load the integer at `pointer`; Stuck for a null pointer and for another width."""
         try:
-            with self._evaluator.faults():
-                return self._memory.load(self._member(pointer, member), Int(width, False))
-        except Stuck:
+            return self._memory.load(self._member(pointer, member), Int(width, False))
+        except Fault as fault:
+            stuck = self._evaluator.fault(fault)
             if self._live:
-                raise
+                raise stuck from None
             return Word(0, width)
 
     def write(self, pointer: Any, member: str, value: Any) -> None:
         """Store an integer at `pointer`; Stuck for a null pointer and for another width."""
         if self._live:
-            with self._evaluator.faults():
+            try:
                 path = self._member(pointer, member)
                 kind = self._memory.type_at(path)
                 width = kind.width if isinstance(kind, Int) else getattr(value, "width", 0)
                 self._memory.store(path, as_word(value, width))
+            except Fault as fault:
+                raise self._evaluator.fault(fault) from None
 
     def width_of(self, pointer: Any) -> int:
         """Width in bits of the integer that `pointer` points to; Stuck when it does not."""
-        with self._evaluator.faults():
+        try:
             kind = self._memory.type_at(self._member(pointer, ""))
+        except Fault as fault:
+            raise self._evaluator.fault(fault) from None
         if not isinstance(kind, Int):
             raise self._evaluator.stuck(f"{pointer} is not known to be an integer")
         return kind.width

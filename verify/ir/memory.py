@@ -183,7 +183,18 @@ class Memory:
 
     def _peek(self, path: str, kind: Int | Pointer) -> Word | Address:
         """What a cell holds, `_UNSET` included."""
-        path = self.scalar(path)
+        value = self.cells.get(path)
+        if value is None:
+            path = self.scalar(path)
+            value = self._cell(path, kind)
+        if isinstance(kind, Pointer) == isinstance(value, Word):
+            raise Fault(f"{path} is read as something else than it is")
+        if isinstance(value, Word) and isinstance(kind, Int) and value.width != kind.width:
+            raise Fault(f"{path} has {value.width} bits and is read as {kind.width}")
+        return value
+
+    def _cell(self, path: str, kind: Int | Pointer) -> Word | Address:
+        """What is at a scalar's path; when that was never assigned, what it holds at first."""
         self._check(path)
         local = path.startswith("%")
         cells = self._scope(path).cells if local else self.cells
@@ -191,12 +202,7 @@ class Memory:
             cells[path] = self._initial(path, kind)
             if not local:
                 self.initial[path] = cells[path]
-        value = cells[path]
-        if isinstance(kind, Pointer) == isinstance(value, Word):
-            raise Fault(f"{path} is read as something else than it is")
-        if isinstance(value, Word) and isinstance(kind, Int) and value.width != kind.width:
-            raise Fault(f"{path} has {value.width} bits and is read as {kind.width}")
-        return value
+        return cells[path]
 
     def _check(self, path: str) -> None:
         """A Fault for a member or element of what is known to have none."""
