@@ -94,14 +94,14 @@ void kvm_pmu_refresh(struct kvm_vcpu *vcpu)
 	kvm_pmu_reset(vcpu);
 
 	/* Nothing is there until the vendor says so. */
-	pmu->version = 0;
-	pmu->nr_arch_gp_counters = 0;
-	pmu->nr_arch_fixed_counters = 0;
-	pmu->counter_bitmask[KVM_PMC_GP] = 0;
-	pmu->counter_bitmask[KVM_PMC_FIXED] = 0;
-	pmu->fixed_ctr_ctrl_rsvd = ~0ULL;
 	pmu->global_ctrl_rsvd = ~0ULL;
 	pmu->global_status_rsvd = ~0ULL;
+	pmu->fixed_ctr_ctrl_rsvd = ~0ULL;
+	pmu->nr_arch_fixed_counters = 0;
+	pmu->counter_bitmask[KVM_PMC_FIXED] = 0;
+	pmu->nr_arch_gp_counters = 0;
+	pmu->counter_bitmask[KVM_PMC_GP] = 0;
+	pmu->version = 0;
 	/* Bits 63:32 and AnyThread. */
 	pmu->reserved_bits = ~0xffffffffULL | BIT_ULL(21);
 	pmu->all_valid_pmc_idx[0] = 0;
@@ -125,9 +125,7 @@ void kvm_pmu_refresh(struct kvm_vcpu *vcpu)
 
 void kvm_pmu_init(struct kvm_vcpu *vcpu)
 {
-	struct kvm_pmu *pmu = vcpu_to_pmu(vcpu);
-
-	memset(pmu, 0, sizeof(*pmu));
+	memset(vcpu_to_pmu(vcpu), 0, sizeof(struct kvm_pmu));
 	kvm_pmu_call(init)(vcpu);
 }
 

@@ -13,29 +13,29 @@
 
 /* What a vendor does in its own way. */
 struct kvm_pmu_ops {
-	struct kvm_pmc *(*rdpmc_ecx_to_pmc)(struct kvm_vcpu *vcpu, unsigned int idx, u64 *mask);
-	struct kvm_pmc *(*msr_idx_to_pmc)(struct kvm_vcpu *vcpu, u32 msr);
-	bool (*is_valid_msr)(struct kvm_vcpu *vcpu, u32 msr);
-	int (*get_msr)(struct kvm_vcpu *vcpu, struct msr_data *msr_info);
-	int (*set_msr)(struct kvm_vcpu *vcpu, struct msr_data *msr_info);
-	void (*refresh)(struct kvm_vcpu *vcpu);
-	void (*init)(struct kvm_vcpu *vcpu);
-	void (*reset)(struct kvm_vcpu *vcpu);
-
 	bool (*is_mediated_pmu_supported)(struct x86_pmu_capability *host_pmu);
-	void (*mediated_load)(struct kvm_vcpu *vcpu);
 	void (*mediated_put)(struct kvm_vcpu *vcpu);
+	void (*mediated_load)(struct kvm_vcpu *vcpu);
 	void (*write_global_ctrl)(u64 global_ctrl);
 
-	const u64 EVENTSEL_EVENT;
-	const int MAX_NR_GP_COUNTERS;
-	const int MIN_NR_GP_COUNTERS;
+	void (*init)(struct kvm_vcpu *vcpu);
+	void (*reset)(struct kvm_vcpu *vcpu);
+	void (*refresh)(struct kvm_vcpu *vcpu);
 
-	const u32 PERF_GLOBAL_CTRL;
-	const u32 GP_EVENTSEL_BASE;
-	const u32 GP_COUNTER_BASE;
-	const u32 FIXED_COUNTER_BASE;
+	struct kvm_pmc *(*msr_idx_to_pmc)(struct kvm_vcpu *vcpu, u32 msr);
+	struct kvm_pmc *(*rdpmc_ecx_to_pmc)(struct kvm_vcpu *vcpu, unsigned int idx, u64 *mask);
+	int (*set_msr)(struct kvm_vcpu *vcpu, struct msr_data *msr_info);
+	int (*get_msr)(struct kvm_vcpu *vcpu, struct msr_data *msr_info);
+	bool (*is_valid_msr)(struct kvm_vcpu *vcpu, u32 msr);
+
 	const u32 MSR_STRIDE;
+	const u32 PERF_GLOBAL_CTRL;
+	const u32 FIXED_COUNTER_BASE;
+	const u32 GP_COUNTER_BASE;
+	const u32 GP_EVENTSEL_BASE;
+	const u64 EVENTSEL_EVENT;
+	const int MIN_NR_GP_COUNTERS;
+	const int MAX_NR_GP_COUNTERS;
 };
 
 #define kvm_pmu_call(func)	kvm_pmu_ops.func

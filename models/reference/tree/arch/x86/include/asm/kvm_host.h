@@ -69,9 +69,9 @@ struct kvm_arch {
 };
 
 struct msr_data {
-	bool host_initiated;
 	u32 index;
 	u64 data;
+	bool host_initiated;
 };
 
 /* What KVM can offer on this host. */

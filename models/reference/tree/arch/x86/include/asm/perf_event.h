@@ -73,15 +73,15 @@ union cpuid_0x80000022_ebx {
 };
 
 struct x86_pmu_capability {
+	unsigned int mediated:1;
+	unsigned int pebs_ept:1;
 	int version;
-	int num_counters_gp;
+	int bit_width_fixed;
 	int num_counters_fixed;
 	int bit_width_gp;
-	int bit_width_fixed;
-	unsigned int events_mask;
+	int num_counters_gp;
 	int events_mask_len;
-	unsigned int pebs_ept:1;
-	unsigned int mediated:1;
+	unsigned int events_mask;
 };
 
 void perf_get_x86_pmu_capability(struct x86_pmu_capability *cap);

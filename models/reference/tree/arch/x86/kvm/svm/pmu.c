@@ -204,24 +204,24 @@ static void amd_mediated_pmu_put(struct kvm_vcpu *vcpu)
 }
 
 struct kvm_pmu_ops amd_pmu_ops = {
-	.rdpmc_ecx_to_pmc = amd_rdpmc_ecx_to_pmc,
-	.msr_idx_to_pmc = amd_msr_idx_to_pmc,
-	.is_valid_msr = amd_is_valid_msr,
-	.get_msr = amd_pmu_get_msr,
-	.set_msr = amd_pmu_set_msr,
-	.refresh = amd_pmu_refresh,
-	.init = amd_pmu_init,
-
 	.is_mediated_pmu_supported = amd_pmu_is_mediated_pmu_supported,
-	.mediated_load = amd_mediated_pmu_load,
 	.mediated_put = amd_mediated_pmu_put,
+	.mediated_load = amd_mediated_pmu_load,
 
-	.EVENTSEL_EVENT = AMD64_EVENTSEL_EVENT,
-	.MAX_NR_GP_COUNTERS = KVM_MAX_NR_AMD_GP_COUNTERS,
-	.MIN_NR_GP_COUNTERS = AMD64_NUM_COUNTERS,
+	.init = amd_pmu_init,
+	.refresh = amd_pmu_refresh,
 
-	.PERF_GLOBAL_CTRL = MSR_AMD64_PERF_CNTR_GLOBAL_CTL,
-	.GP_EVENTSEL_BASE = MSR_F15H_PERF_CTL0,
-	.GP_COUNTER_BASE = MSR_F15H_PERF_CTR0,
+	.msr_idx_to_pmc = amd_msr_idx_to_pmc,
+	.rdpmc_ecx_to_pmc = amd_rdpmc_ecx_to_pmc,
+	.set_msr = amd_pmu_set_msr,
+	.get_msr = amd_pmu_get_msr,
+	.is_valid_msr = amd_is_valid_msr,
+
 	.MSR_STRIDE = 2,
+	.PERF_GLOBAL_CTRL = MSR_AMD64_PERF_CNTR_GLOBAL_CTL,
+	.GP_COUNTER_BASE = MSR_F15H_PERF_CTR0,
+	.GP_EVENTSEL_BASE = MSR_F15H_PERF_CTL0,
+	.EVENTSEL_EVENT = AMD64_EVENTSEL_EVENT,
+	.MIN_NR_GP_COUNTERS = AMD64_NUM_COUNTERS,
+	.MAX_NR_GP_COUNTERS = KVM_MAX_NR_AMD_GP_COUNTERS,
 };

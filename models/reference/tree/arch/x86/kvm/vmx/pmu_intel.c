@@ -172,15 +172,13 @@ static void intel_pmu_refresh(struct kvm_vcpu *vcpu)
 	u64 each, counters;
 	u32 i;
 
-	if (!entry)
+	eax.full = entry ? entry->eax : 0;
+	if (!eax.split.version_id)
 		return;
 
-	eax.full = entry->eax;
-	edx.full = entry->edx;
-
+	/* So leaf 0xa is there, and says how much of a PMU the guest has. */
 	pmu->version = eax.split.version_id;
-	if (!pmu->version)
-		return;
+	edx.full = entry->edx;
 
 	pmu->nr_arch_gp_counters = min_t(int, kvm_pmu_cap.num_counters_gp, eax.split.num_counters);
 	pmu->counter_bitmask[KVM_PMC_GP] =
@@ -292,27 +290,27 @@ static void intel_mediated_pmu_put(struct kvm_vcpu *vcpu)
 }
 
 struct kvm_pmu_ops intel_pmu_ops = {
-	.rdpmc_ecx_to_pmc = intel_rdpmc_ecx_to_pmc,
-	.msr_idx_to_pmc = intel_msr_idx_to_pmc,
-	.is_valid_msr = intel_is_valid_msr,
-	.get_msr = intel_pmu_get_msr,
-	.set_msr = intel_pmu_set_msr,
-	.refresh = intel_pmu_refresh,
-	.init = intel_pmu_init,
-	.reset = intel_pmu_reset,
-
 	.is_mediated_pmu_supported = intel_pmu_is_mediated_pmu_supported,
-	.mediated_load = intel_mediated_pmu_load,
 	.mediated_put = intel_mediated_pmu_put,
+	.mediated_load = intel_mediated_pmu_load,
 	.write_global_ctrl = intel_pmu_write_global_ctrl,
 
-	.EVENTSEL_EVENT = ARCH_PERFMON_EVENTSEL_EVENT,
-	.MAX_NR_GP_COUNTERS = KVM_MAX_NR_INTEL_GP_COUNTERS,
-	.MIN_NR_GP_COUNTERS = 1,
+	.init = intel_pmu_init,
+	.reset = intel_pmu_reset,
+	.refresh = intel_pmu_refresh,
 
-	.PERF_GLOBAL_CTRL = MSR_CORE_PERF_GLOBAL_CTRL,
-	.GP_EVENTSEL_BASE = MSR_P6_EVNTSEL0,
-	.GP_COUNTER_BASE = MSR_IA32_PMC0,
-	.FIXED_COUNTER_BASE = MSR_CORE_PERF_FIXED_CTR0,
+	.msr_idx_to_pmc = intel_msr_idx_to_pmc,
+	.rdpmc_ecx_to_pmc = intel_rdpmc_ecx_to_pmc,
+	.set_msr = intel_pmu_set_msr,
+	.get_msr = intel_pmu_get_msr,
+	.is_valid_msr = intel_is_valid_msr,
+
 	.MSR_STRIDE = 1,
+	.PERF_GLOBAL_CTRL = MSR_CORE_PERF_GLOBAL_CTRL,
+	.FIXED_COUNTER_BASE = MSR_CORE_PERF_FIXED_CTR0,
+	.GP_COUNTER_BASE = MSR_IA32_PMC0,
+	.GP_EVENTSEL_BASE = MSR_P6_EVNTSEL0,
+	.EVENTSEL_EVENT = ARCH_PERFMON_EVENTSEL_EVENT,
+	.MIN_NR_GP_COUNTERS = 1,
+	.MAX_NR_GP_COUNTERS = KVM_MAX_NR_INTEL_GP_COUNTERS,
 };
