@@ -22,9 +22,12 @@ def trees() -> dict[str, list[str]]:
             print(f"skipped: no kernel {version} at {path}")
             continue
         found[f"kernel {version}"] = ["--kernel", str(path)]
-        if version == "7.2" and SEED.is_file():
-            options = ["--kernel", str(path), "--define", FOUR, "--patch", str(SEED)]
-            found["kernel 7.2 with the seed"] = options
+    targets = ("mediated-pmu-intel", "mediated-pmu-amd")
+    found = {f"{n}, {t}": [*o, "--target", t] for n, o in found.items() for t in targets}
+    path = tree_path("7.2")
+    if path.is_dir() and SEED.is_file():
+        options = ["--kernel", str(path), "--define", FOUR, "--patch", str(SEED)]
+        found["kernel 7.2 with the seed"] = options
     return found
 
 
