@@ -257,3 +257,30 @@ def test_widths_must_agree() -> None:
         X & t.var("w", 16)
     with pytest.raises(TypeError):
         bool(P)
+
+
+def test_what_was_made_before_has_no_say_in_the_order() -> None:
+    """Solvers choose among right answers by it: a run would tell another one after a run."""
+    later, first = t.var("a later one", 8), t.var("the first one", 8)
+    assert first.eq(later).args == (later, first)
+    with t.fresh():
+        first, later = t.var("the first one", 8), t.var("a later one", 8)
+        assert first.eq(later).args == (first, later)
+        assert (first & t.const(0, 8)).eq(0) is t.true
+    assert t.var("the first one", 8) is not first
+
+
+def test_what_is_remembered_of_terms_goes_with_them() -> None:
+    asked: list[t.Term] = []
+
+    @t.remembered
+    def name(term: t.Term) -> str:
+        asked.append(term)
+        return str(term.name)
+
+    with t.fresh():
+        x = t.var("x", 8)
+        assert [name(x), name(x)] == ["x", "x"]
+        assert asked == [x]
+    name(x)
+    assert asked == [x, x]

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given, settings
@@ -22,6 +23,7 @@ from verify.encode import term as t
 from verify.encode.smtlib import to_smtlib
 from verify.encode.term import Term
 from verify.errors import InternalError
+from verify.prove import race
 from verify.prove.goal import Answer, Goal
 from verify.prove.process import solve_all
 from verify.prove.solvers import SOLVERS
@@ -553,3 +555,18 @@ def test_random_order_of_answers_keeps_goals_and_answers_together() -> None:
     goals = [Goal("same name", (X.eq(i),), None) for i in range(2, 40)]
     answers = solve(goals, jobs=4, solvers={"a": fake(act)})
     assert [a.model["x"] for a in answers] == list(range(2, 40))
+
+
+def test_a_report_has_solvers_of_its_own() -> None:
+    """What one has built for an earlier report would have a say in what it finds for the next."""
+    made: list[Mock] = []
+
+    def make() -> Mock:
+        made.append(Mock())
+        return made[-1]
+
+    outer = race._inherited(make)
+    with race.isolated():
+        assert race._inherited(make) is race._inherited(make) is not outer
+    assert race._inherited(make) is outer
+    assert len(made) == 2

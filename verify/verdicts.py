@@ -19,6 +19,7 @@ from verify.judged import Judged, judge_all
 from verify.prove.ask import Solve
 from verify.prove.goal import UNSAT, Answer, Goal
 from verify.prove.process import solve_all
+from verify.prove.race import isolated
 from verify.relations import Work, program_of, works_of
 from verify.request import Request
 from verify.result import UNKNOWN, NotUnderstood, Report, Result
@@ -28,6 +29,7 @@ from verify.source.tree import Tree
 from verify.target import Target
 
 
+@isolated()
 def prove(
     tree: Tree,
     patches: Sequence[PatchReport],

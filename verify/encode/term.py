@@ -12,8 +12,12 @@ constant bound is `k < x`, `or` of truth values is a negated `and` of negations,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 class Term:
@@ -212,6 +216,34 @@ def var(name: str, width: int, hi: int | None = None) -> Term:
 
 true = const(1, 0)
 false = const(0, 0)
+
+
+@contextmanager
+def fresh() -> Iterator[None]:
+    """Within it terms are made as in a new process, and forgotten afterwards. Operands are ordered
+    by age: so what was made before has no say in which of several right answers a solver gives.
+
+    No term but `true` and `false` may come in or go out.
+    """
+    global _table, _conjunctions
+    outer = _table, _conjunctions
+    _table, _conjunctions = {(term.value, term.width): term for term in (true, false)}, {}
+    try:
+        yield
+    finally:
+        _table, _conjunctions = outer
+        for forget in _memories:
+            forget()
+
+
+def remembered(function: Callable[[Term], T]) -> Callable[[Term], T]:
+    """A function that is asked of each term once, as long as there is the term."""
+    known = cache(function)
+    _memories.append(known.cache_clear)
+    return known
+
+
+_memories: list[Callable[[], None]] = []
 
 
 # Truth values -----------------------------------------------------------------------------

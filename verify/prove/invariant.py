@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from functools import cache
 
 from verify.encode import term as t
 from verify.encode.evaluation import Evaluation
@@ -309,7 +308,7 @@ def _parts(terms: Sequence[Term]) -> Iterator[Term]:
         yield from term.args if term.op == "and" else (term,)
 
 
-@cache
+@t.remembered
 def _cells_in(term: Term) -> tuple[str, ...]:
     """The state cells that a term looks at."""
     names = (str(v.name) for v in t.free_vars([term]))

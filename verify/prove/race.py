@@ -15,8 +15,8 @@ import select
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
-from functools import cache
 
 from verify.encode import term as t
 from verify.errors import InternalError
@@ -27,10 +27,26 @@ from verify.prove.worker import Part, Worker
 Make = Callable[[], Backend]
 
 
-@cache
+_backends: dict[Make, Backend] = {}
+
+
 def _inherited(make: Make) -> Backend:
     """The solver of this process, which only builds terms; its forks ask it."""
-    return make()
+    if make not in _backends:
+        _backends[make] = make()
+    return _backends[make]
+
+
+@contextmanager
+def isolated() -> Iterator[None]:
+    """Within it answers are those of a new process (see `term.fresh`)."""
+    global _backends
+    outer, _backends = _backends, {}
+    try:
+        with t.fresh():
+            yield
+    finally:
+        _backends = outer
 
 
 class _Case:

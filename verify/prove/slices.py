@@ -7,14 +7,13 @@ are answered several times as fast.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 
-from verify.encode.term import Term, free_vars
+from verify.encode.term import Term, free_vars, remembered
 
 Variables = frozenset[Term]
 
 
-@cache
+@remembered
 def _variables(term: Term) -> Variables:
     return frozenset(free_vars([term]))
 
