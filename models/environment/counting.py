@@ -14,7 +14,7 @@ from typing import Any
 
 from models.environment import mediated
 from models.environment.emulated import ACCEPTED, ghost
-from models.environment.kvm import ALLOWED, PMI, as_bool
+from models.environment.kvm import ALLOWED, CPL, PMI, as_bool
 from models.environment.kvm import mediated as has_mediated
 from verify.ir.machine import Machine
 from verify.target import Assumption, EmulatedRead, Item
@@ -54,7 +54,23 @@ class Counter:
     interrupts: Any
 
 
-Counters = Callable[[Machine], Sequence[Counter]]
+Counters = Callable[[Machine], list[Counter]]
+
+
+def off(m: Machine, of: str, bit: int) -> Any:
+    """GLOBAL_CTRL, which there is from version 2 of the guest's PMU on, has a counter off."""
+    has = m.const(1, 8).ult(m.get(f"{of}.version"))
+    return has & m.get(ghost("GLOBAL_CTRL")).extract(bit, bit).eq(0)
+
+
+def selected(m: Machine, selector: Any) -> Any:
+    """An event selector has its counter count at the privilege level of the guest."""
+    kernel = m.get(CPL).eq(0)
+    return (kernel & _bit(selector, 17)) | (~kernel & _bit(selector, 16))
+
+
+def _bit(value: Any, bit: int) -> Any:
+    return value.extract(bit, bit).eq(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +188,24 @@ class Event:
     def _tell(self, m: Machine, odd: Any, cell: str, expected: Any, found: Any, note: str) -> None:
         with m.when(odd):
             m.emit(MISCOUNTED, cell, expected, found, f"{self.function} {note}")
+
+
+def of_status(
+    events: Sequence[Event], has: Callable[[Machine, int], Any]
+) -> tuple[EmulatedRead, ...]:
+    """What events make of GLOBAL_STATUS, of guests that have it, and whether they interrupt."""
+
+    def where_it_is(run: EmulatedRead) -> EmulatedRead:
+        def status(m: Machine, i: int) -> tuple[Any, Any, Any]:
+            accepted, found, expected = run(m, i)
+            return accepted & has(m, i), found, expected
+
+        return status
+
+    return (
+        *(where_it_is(event.into_status()) for event in events),
+        *(event.interrupt() for event in events),
+    )
 
 
 _STATUS = ghost("GLOBAL_STATUS")

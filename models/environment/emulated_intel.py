@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from models.environment.counting import Counter, Counters
+from models.environment.counting import Counter, Counters, off, selected
 from models.environment.emulated import becomes, ghost
 from models.environment.kvm import CPL
 from models.hardware import intel_pmu as pmu
@@ -45,26 +45,19 @@ def _counters(m: Machine, of: str, gp: int, fixed: int, event: int) -> list[Coun
     ]
 
 
-def _off(m: Machine, of: str, bit: int) -> Any:
-    """GLOBAL_CTRL, which there is from version 2 on, has the counter off."""
-    has = m.const(1, 8).ult(m.get(f"{of}.version"))
-    return has & m.get(ghost("GLOBAL_CTRL")).extract(bit, bit).eq(0)
-
-
 def _bit(value: Any, bit: int) -> Any:
     return value.extract(bit, bit).eq(1)
 
 
 def _gp(m: Machine, of: str, i: int, event: int) -> Counter:
-    selector, kernel = m.get(ghost("EVTSEL", i)), m.get(CPL).eq(0)
+    selector = m.get(ghost("EVTSEL", i))
     absent = m.get(f"{of}.nr_arch_gp_counters").ule(i)
-    here = (kernel & _bit(selector, 17)) | (~kernel & _bit(selector, 16))
     obstacles = [
         (absent, "the guest has not got"),
-        (_off(m, of, i), "GLOBAL_CTRL has off"),
+        (off(m, of, i), "GLOBAL_CTRL has off"),
         ((selector & pmu.EVTSEL_ENABLE).eq(0), "its selector has off"),
         ((selector & _WHAT).ne(event), "counts another event"),
-        (~here, "does not count at the guest's privilege level"),
+        (~selected(m, selector), "does not count at the guest's privilege level"),
     ]
     vague, interrupts = (selector & ~_PLAIN).nonzero(), (selector & pmu.EVTSEL_INT).nonzero()
     limit = m.ite(absent, m.const(_WHOLE, 64), m.get("config.limit_guest_gp"))
@@ -78,7 +71,7 @@ def _fixed(m: Machine, of: str, i: int, event: int) -> Counter:
     bit = pmu.FIXED_BASE + i
     obstacles = [
         (absent, "the guest has not got"),
-        (_off(m, of, bit), "GLOBAL_CTRL has off"),
+        (off(m, of, bit), "GLOBAL_CTRL has off"),
         (m.flag(i > 0 or event != pmu.FIXED_EVENTS[0]), "counts another event"),
         (~here, "its controls have off at the guest's privilege level"),
     ]

@@ -58,10 +58,10 @@ ASSUMPTIONS = (
     ),
     Assumption(
         "kvm.event-encodings",
-        "on Intel, the event selectors that perf gives for instructions and branches are those of "
-        "the architecture, and those of fixed counters are of no other counter's event "
-        "(perf_get_hw_event_config, vmx/pmu_intel.c: intel_get_fixed_pmc_eventsel); other ones may "
-        "be anything",
+        "the event selectors that perf gives for instructions and branches are those of the "
+        "architecture (perf_get_hw_event_config), and Intel's of fixed counters are of no other "
+        "counter's event (vmx/pmu_intel.c: intel_get_fixed_pmc_eventsel); other ones may be "
+        "anything",
     ),
     Assumption(
         "kvm.ops",

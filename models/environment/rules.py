@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from models.environment import counting
 from models.environment.cpu import Cpu
 from models.environment.emulated import ghost
 from models.environment.kvm import GUEST_LVTPC, LVT_MASKED, mediated
@@ -96,6 +97,18 @@ def host_caches(
         "the host expects another value",
         "put",
         handed_back,
+    )
+
+
+def count_fastpath(counters: counting.Counters) -> Check:
+    """Hardware has the counters on the fastpath, and KVM cannot add to them there."""
+
+    return Check(
+        "count.fastpath",
+        "the fastpath emulates no instruction that a counter of the guest would have counted",
+        "a counter misses an instruction that the fastpath has emulated",
+        "fastpath",
+        lambda m: counting.missed(m, counters),
     )
 
 

@@ -22,6 +22,11 @@ from verify.target import Assumption
 
 VCPU = "svm.vcpu"
 PMU_LEAF = 0x80000022
+EVENTS = {
+    "PERF_COUNT_HW_INSTRUCTIONS": pmu.INSTRUCTIONS,
+    "PERF_COUNT_HW_BRANCH_INSTRUCTIONS": pmu.BRANCHES,
+}
+"""Events that KVM emulates, by perf's names."""
 PERFMON_V2 = "X86_FEATURE_PERFMON_V2"
 _NAMES = {
     "X86_FEATURE_PERFCTR_CORE": "core",

@@ -45,6 +45,9 @@ WRITES_STATUS = (STATUS_CLR, STATUS_SET)
 LEGACY_COUNTERS = 4
 MOST_GP = 15  # what CPUID can tell
 WIDTH = 48
+INSTRUCTIONS, BRANCHES = 0xC0, 0xC2
+"""Event selects of retired instructions and branches (events/amd/core.c: amd_perfmon_event_map,
+high)."""
 GUEST_ONLY = 1 << 40
 HOST_ONLY = 1 << 41
 # Event select, unit mask, user and OS, edge, interrupt, enable, invert, count mask, event select

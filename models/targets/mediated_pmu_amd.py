@@ -9,6 +9,7 @@ from typing import Any
 
 from models.environment import (
     bitmap,
+    counting,
     emulated,
     emulated_amd,
     guest,
@@ -117,7 +118,7 @@ def _cells(program: Program) -> dict[str, int]:
 def _contracts(program: Program) -> dict[str, Contract]:
     return {
         **nmi.contracts(nmi_amd.handle_irq),
-        **kvm.contracts(program, svm_kernel.FEATURES, svm_kernel.PMU_LEAF),
+        **kvm.contracts(program, svm_kernel.FEATURES, svm_kernel.PMU_LEAF, svm_kernel.EVENTS),
         **svm_kernel.contracts(program),
         **mediated.instructions(pmu),
     }
@@ -222,12 +223,20 @@ def _registers(program: Program) -> list[Register]:
     def zero(number: int) -> EmulatedRead:
         return lambda m, i: (*emulated.read(CPU, m, number), m.const(0, 64))
 
+    events = [
+        counting.Event(VCPU, _copies(program), function, counters)
+        for function, counters in (
+            (mediated.INSTRUCTION, emulated_amd.instructions(PMU, count)),
+            (mediated.BRANCH, emulated_amd.branches(PMU, count)),
+        )
+    ]
     # No arrivals: of no register a value is assumed away, so fault.load speaks of all of them.
     return [
         Register(
             "PMC", count, "hw.PMC[{}]", "ghost.PMC[{}]", 64, True, counter,
             (*(read("PMC", number) for number in counters), by_rdpmc),
             migrations=back(*counters),
+            events=tuple(event.into("ghost.PMC[{}]") for event in events),
         ),
         Register(
             "EVTSEL", count, "hw.EVTSEL[{}]", "ghost.EVTSEL[{}]", 64, False, counter,
@@ -244,6 +253,7 @@ def _registers(program: Program) -> list[Register]:
             "GLOBAL_STATUS", 1, GLOBAL_STATUS, "ghost.GLOBAL_STATUS", 64, True, from_version_2,
             (one("GLOBAL_STATUS", pmu.STATUS), zero(pmu.STATUS_CLR), zero(pmu.STATUS_SET)),
             migrations=global_back(pmu.STATUS, pmu.STATUS_CLR, pmu.STATUS_SET),
+            events=counting.of_status(events, from_version_2),
         ),
     ]  # fmt: skip
 
@@ -370,6 +380,7 @@ CHECKS = (
     rules.pmi_owner(CPU),
     rules.fresh_global_ctrl(CPU),
     rules.stable_copies(CPU, _selectors),
+    rules.count_fastpath(lambda m: emulated_amd.instructions(PMU, _selectors(m))(m)),
 )
 
 _MUTABLE = re.compile(
@@ -426,6 +437,8 @@ ASSUMPTIONS = (
     *kvm.ASSUMPTIONS,
     *svm_kernel.ASSUMPTIONS,
     *emulated.ASSUMPTIONS,
+    *emulated_amd.ASSUMPTIONS,
+    *counting.ASSUMPTIONS,
 )
 
 PLAIN = Target(

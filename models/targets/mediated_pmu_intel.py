@@ -369,15 +369,6 @@ def _registers(program: Program) -> list[Register]:
     def counted(cell: str) -> tuple[EmulatedRead, ...]:
         return tuple(_pointed(event.into(cell)) for event in events)
 
-    def where(has: Callable[[Machine, int], Any], run: EmulatedRead) -> EmulatedRead:
-        def where_it_is(m: Machine, i: int) -> tuple[Any, Any, Any]:
-            accepted, found, expected = run(m, i)
-            return accepted & has(m, i), found, expected
-
-        return where_it_is
-
-    of_status = [where(from_version_2, event.into_status()) for event in events]
-    of_status += [event.interrupt() for event in events]
     status, ctrl = pmu.GLOBAL_STATUS, pmu.GLOBAL_CTRL
     fixed_ctrl = pmu.FIXED_CTR_CTRL
     return [
@@ -421,7 +412,7 @@ def _registers(program: Program) -> list[Register]:
             ),
             migrations=back(msr.GLOBAL_STATUS, msr.STATUS_RESET, msr.STATUS_SET),
             moves=moved(msr.GLOBAL_STATUS, msr.STATUS_RESET, msr.STATUS_SET),
-            events=tuple(_pointed(run) for run in of_status),
+            events=tuple(map(_pointed, counting.of_status(events, from_version_2))),
         ),
         Register(
             "PERF_METRICS", 1, pmu.PERF_METRICS, "ghost.PERF_METRICS", 64, True, metrics,
@@ -579,10 +570,9 @@ def _counting(m: Machine) -> list[tuple[str, Any, Any]]:
     return [(_control(cell), counts, _owned(m, cell)) for cell, counts, _ in pmu.counting(m)]
 
 
-def _skipped(m: Machine) -> list[Item]:
-    """Counters that should have counted what the fastpath has emulated: hardware has them."""
+def _instructions(m: Machine) -> list[counting.Counter]:
     sizes = pmu.size(m, "gp"), pmu.size(m, "fixed")
-    return counting.missed(m, emulated_intel.instructions(PMU, *sizes))
+    return emulated_intel.instructions(PMU, *sizes)(m)
 
 
 CHECKS = (
@@ -603,13 +593,7 @@ CHECKS = (
     rules.stable_copies(
         CPU, lambda m: pmu.size(m, "kvm_gp"), (("fixed_ctr_ctrl_hw", pmu.FIXED_CTR_CTRL),)
     ),
-    Check(
-        "count.fastpath",
-        "the fastpath emulates no instruction that a counter of the guest would have counted",
-        "a counter misses an instruction that the fastpath has emulated",
-        "fastpath",
-        _skipped,
-    ),
+    rules.count_fastpath(_instructions),
 )
 
 REPLACED = (

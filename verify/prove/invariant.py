@@ -198,16 +198,14 @@ class _Templates:
         """An access that writes a value to a ghost derives from it what it writes to a cell: each
         bit that it sets or clears is so, or set at least, or all of the cell is so. What the access
         does when the value stays the same tells nothing."""
-        found = list(written(access.post[ghost], self.state[ghost]))
+        found = self._values(access, ghost)
         if len(found) != 1 or found[0].op != "var" or str(found[0].name).startswith(_CONSTANT):
             return
         value, before = found[0], self.state[cell]
-        if value in written(access.post[cell], before):
+        if value in self._values(access, cell):
             return
         post = _unguarded(access.post[cell], before)
-        copies = {
-            self.state[c] for c in access.post if value in written(access.post[c], self.state[c])
-        }
+        copies = {self.state[c] for c in access.post if value in self._values(access, c)}
         changes = {
             node: t.false
             for node in t.reachable([post])
@@ -222,6 +220,10 @@ class _Templates:
                 yield bit.eq(derived), (derived & ~bit).eq(0)
             if not bits:
                 yield (before.eq(anew),)
+
+    def _values(self, access: Relation, cell: str) -> list[Term]:
+        """What an access writes to a cell, without masks."""
+        return [_unmasked(value) for value in written(access.post[cell], self.state[cell])]
 
     def _sources(self, cell: str) -> list[str]:
         values = [step.post[cell] for step in self.switch.steps if cell in step.post]
@@ -320,6 +322,20 @@ def _unguarded(term: Term, before: Term) -> Term:
     while term.op == "ite" and before in term.args[1:]:
         term = term.args[1] if term.args[2] is before else term.args[2]
     return term
+
+
+def _unmasked(term: Term) -> Term:
+    """The value of which a term has the bits that a constant of the configuration allows."""
+    while term.op == "and" and term.width:
+        left = [a for a in term.args if not _is_constant(a)]
+        if len(left) != 1:
+            break
+        (term,) = left
+    return term
+
+
+def _is_constant(term: Term) -> bool:
+    return all(str(v.name).startswith(_CONSTANT) for v in t.free_vars([term]))
 
 
 def _looks_at(node: Term, value: Term, copies: Set[Term]) -> bool:
