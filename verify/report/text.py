@@ -104,14 +104,17 @@ class _Page:
 
     def line(self, text: str, indent: int = 0, hang: int = 0, style: str = "") -> None:
         """One paragraph: the first line `indent` blanks in, the others `hang` blanks further."""
-        wrapped = textwrap.wrap(
-            clean(text),
-            self.width,
-            initial_indent=" " * indent,
-            subsequent_indent=" " * (indent + hang),
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
+        text = clean(text).rstrip()
+        wrapped = [" " * indent + text] if text else []
+        if indent + len(text) > self.width:
+            wrapped = textwrap.wrap(
+                text,
+                self.width,
+                initial_indent=" " * indent,
+                subsequent_indent=" " * (indent + hang),
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
         for line in wrapped:
             if style and self._colour:
                 # rich would cut a long word at the edge without soft_wrap.

@@ -114,7 +114,8 @@ class _Fit:
 
 def squeezed(text: str) -> str:
     """The text with each run of white space as one blank, none at the ends."""
-    return " ".join(text.split())
+    bare = text.strip()
+    return bare if bare.isprintable() and "  " not in bare else " ".join(bare.split())
 
 
 def place(page: Page, hunk: Hunk, expected: int, taken: Sequence[tuple[int, int]]) -> Edit | str:
