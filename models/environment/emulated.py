@@ -20,6 +20,8 @@ MSR_DATA = "msr_data"
 BY_USERSPACE = "run.by_userspace"
 FAULTED = "run.faulted"
 """A WRMSR of the kernel was lost."""
+ASKED = "access"
+"""What traces call it that KVM's handlers are asked."""
 ACCEPTED = "emulated"
 """What traces call a change of what the guest must find, while the vCPU is put."""
 
@@ -49,6 +51,9 @@ def _present(cpu: Cpu, m: Machine, number: Any, data: Any, from_host: Any) -> An
     m.set(f"{MSR_DATA}.host_initiated", as_bool(m, from_host, 8))
     m.set(f"{MSR_DATA}.data", data)
     m.set(BY_USERSPACE, from_host)
+    for condition, who in ((from_host, "by userspace"), (~from_host, "by the guest")):
+        with m.when(condition):
+            m.emit(ASKED, "MSR", number, number, who)
     valid = m.call("kvm_pmu_is_valid_msr", m.address(cpu.vcpu), number)
     return valid.nonzero()
 
@@ -74,6 +79,7 @@ def read_counter(cpu: Cpu, m: Machine, ecx: int) -> tuple[Any, Any]:
         m.set(BY_USERSPACE, m.flag(False))
         m.set(CPL, m.fresh("cpl", 2))
         where = m.address(data)
+        m.emit(ASKED, "RDPMC", m.const(ecx, 32), m.const(ecx, 32), "by the guest")
         refused = m.call("kvm_pmu_rdpmc", m.address(cpu.vcpu), m.const(ecx, 32), where).nonzero()
     return switched & ~refused, m.get(data)
 

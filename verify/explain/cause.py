@@ -37,6 +37,8 @@ ACCEPTED = "emulated"
 """The kernel has accepted a write; of what is expected, or of what is loaded next."""
 MISCOUNTED = "miscounts"
 """Something that is emulated has another effect than it must; the note says which."""
+ASKED = "access"
+"""What KVM's handlers are asked for; the note says by whom."""
 ENTRY = "VM-entry"
 """A change that hardware makes when the guest is entered, to what it was given for that."""
 BOUNDARIES = {"enter": ENTRY, "leave": "VM-exit"}
