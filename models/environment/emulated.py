@@ -114,7 +114,7 @@ def load_back(cpu: Cpu, m: Machine, number: int) -> tuple[Any, Any, Any]:
     a WRMSR of the load faults, 0)."""
     switched, data = mediated(m, cpu.vcpu), m.fresh("data", 64)
     with m.when(switched):
-        valid = _present(cpu, m, number, data, m.flag(True))
+        valid = _present(cpu, m, m.const(number, 32), data, m.flag(True))
         with m.when(valid):
             refused = m.call("kvm_pmu_set_msr", m.address(cpu.vcpu), m.address(MSR_DATA)).nonzero()
         accepted = valid & ~refused

@@ -44,6 +44,10 @@ class Pmu(Protocol):
     WRITES_STATUS: tuple[int, int]
     """The MSRs that clear, and that set, bits of GLOBAL_STATUS."""
 
+    def limits(self, m: Machine) -> None:
+        """Assume a configuration that exists and compute the masks that follow from it."""
+        ...
+
     def numbers(self, m: Machine) -> dict[int, tuple[str, int]]:
         """Every MSR number with the kind of access path and the index behind it."""
         ...

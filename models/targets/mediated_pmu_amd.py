@@ -17,11 +17,13 @@ from models.environment import (
     mediated,
     nmi,
     nmi_amd,
+    other_host_amd,
     prelude,
     rules,
 )
 from models.environment import svm as svm_kernel
 from models.environment.emulated import MSR_DATA, ghost
+from models.environment.other_host_amd import HOSTS
 from models.environment.svm import CPU, GUEST_HAS, KVM_HAS, PERFMON_V2, VCPU
 from models.hardware import amd_pmu as pmu
 from models.hardware import facts, msr, svm
@@ -211,11 +213,22 @@ def _registers(program: Program) -> list[Register]:
 
         return tuple(migration(number) for number in numbers)
 
+    def moved(*numbers: Callable[[int], int]) -> tuple[EmulatedRead, ...]:
+        def migration(number: Callable[[int], int]) -> EmulatedRead:
+            return lambda m, i: emulated.take_back(
+                CPU, m, number(i), lambda: HOSTS.move(program, m)
+            )
+
+        return tuple(migration(number) for number in numbers)
+
     def by_rdpmc(m: Machine, i: int) -> tuple[Any, Any, Any]:
         return (*emulated.read_counter(CPU, m, i), m.get(ghost("PMC", i)))
 
-    def global_back(*numbers: int) -> tuple[EmulatedRead, ...]:
-        return back(*((lambda i, number=number: number) for number in numbers))
+    def always(*numbers: int) -> list[Callable[[int], int]]:
+        def same(number: int) -> Callable[[int], int]:
+            return lambda i: number
+
+        return [same(number) for number in numbers]
 
     def one(kind: str, number: int) -> EmulatedRead:
         return lambda m, i: (*emulated.read(CPU, m, number), m.get(ghost(kind)))
@@ -230,29 +243,31 @@ def _registers(program: Program) -> list[Register]:
             (mediated.BRANCH, emulated_amd.branches(PMU, count)),
         )
     ]
+    ctrl = always(pmu.CTL)
+    status = always(pmu.STATUS, pmu.STATUS_CLR, pmu.STATUS_SET)
     # No arrivals: of no register a value is assumed away, so fault.load speaks of all of them.
     return [
         Register(
             "PMC", count, "hw.PMC[{}]", "ghost.PMC[{}]", 64, True, counter,
             (*(read("PMC", number) for number in counters), by_rdpmc),
-            migrations=back(*counters),
+            migrations=back(*counters), moves=moved(*counters),
             events=tuple(event.into("ghost.PMC[{}]") for event in events),
         ),
         Register(
             "EVTSEL", count, "hw.EVTSEL[{}]", "ghost.EVTSEL[{}]", 64, False, counter,
             [read("EVTSEL", number) for number in selectors],
             f"{PMU}.gp_counters[{{}}].eventsel_hw",
-            migrations=back(*selectors),
+            migrations=back(*selectors), moves=moved(*selectors),
         ),
         Register(
             "GLOBAL_CTRL", 1, GLOBAL_CTRL, "ghost.GLOBAL_CTRL", 64, True, from_version_2,
             (one("GLOBAL_CTRL", pmu.CTL),),
-            migrations=global_back(pmu.CTL),
+            migrations=back(*ctrl), moves=moved(*ctrl),
         ),
         Register(
             "GLOBAL_STATUS", 1, GLOBAL_STATUS, "ghost.GLOBAL_STATUS", 64, True, from_version_2,
             (one("GLOBAL_STATUS", pmu.STATUS), zero(pmu.STATUS_CLR), zero(pmu.STATUS_SET)),
-            migrations=global_back(pmu.STATUS, pmu.STATUS_CLR, pmu.STATUS_SET),
+            migrations=back(*status), moves=moved(*status),
             events=counting.of_status(events, from_version_2),
         ),
     ]  # fmt: skip
@@ -439,6 +454,7 @@ ASSUMPTIONS = (
     *emulated.ASSUMPTIONS,
     *emulated_amd.ASSUMPTIONS,
     *counting.ASSUMPTIONS,
+    *other_host_amd.ASSUMPTIONS,
 )
 
 PLAIN = Target(

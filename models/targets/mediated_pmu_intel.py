@@ -19,12 +19,13 @@ from models.environment import (
     nested,
     nmi,
     nmi_intel,
-    other_host,
+    other_host_intel,
     prelude,
     rules,
 )
 from models.environment import vmx as vmx_kernel
 from models.environment.emulated import MSR_DATA, ghost
+from models.environment.other_host_intel import HOSTS
 from models.environment.vmx import CPU, VCPU
 from models.hardware import facts, msr, vmx
 from models.hardware import intel_pmu as pmu
@@ -273,7 +274,7 @@ def _take_back(m: Machine, number: int) -> tuple[Any, Any, Any]:
 
 def _move(program: Program, m: Machine, number: int) -> tuple[Any, Any, Any]:
     with nested.pointed(m):
-        return emulated.take_back(CPU, m, number, lambda: other_host.move(program, m))
+        return emulated.take_back(CPU, m, number, lambda: HOSTS.move(program, m))
 
 
 def _load_back(m: Machine, number: int) -> tuple[Any, Any, Any]:
@@ -651,7 +652,7 @@ ASSUMPTIONS = (
     *emulated.ASSUMPTIONS,
     *emulated_intel.ASSUMPTIONS,
     *counting.ASSUMPTIONS,
-    *other_host.ASSUMPTIONS,
+    *other_host_intel.ASSUMPTIONS,
 )
 
 

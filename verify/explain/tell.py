@@ -98,15 +98,14 @@ def _relevant(steps: Sequence[Step], violation: Violation, named: Sequence[int])
     if violation.rule:
         # Nothing but what changes the controls explains why something counts.
         kept |= {i for i, s in enumerate(steps) if s.op == "WRMSR" and s.before != s.after}
-        kept |= {i for at in named if (i := _asked(steps, at)) is not None}
+        kept |= {i for at in named for i in _asked(steps, at)}
     return sorted(kept)
 
 
-def _asked(steps: Sequence[Step], at: int) -> int | None:
+def _asked(steps: Sequence[Step], at: int) -> list[int]:
     """The access that a step answers, if any."""
     phase = steps[at].phase
-    asked = [i for i, s in enumerate(steps[:at]) if s.op == cause.ASKED and s.phase == phase]
-    return asked[-1] if asked else None
+    return [i for i, s in enumerate(steps[:at]) if s.op == cause.ASKED and s.phase == phase][-1:]
 
 
 def _passed_over(steps: Sequence[Step], since: int, tree: Tree) -> list[int]:
