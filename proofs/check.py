@@ -39,6 +39,7 @@ def _property(switch: Switch, check: Check) -> Property:
         simply(violations),
         (check.phase, t.disj([item.when for item in items])),
         f"guest for which there is something to check on {check.phase}",
+        prepared=check.prepared,
     )
 
 

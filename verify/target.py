@@ -176,13 +176,15 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A rule on what a phase leaves: all of the items."""
+    """A rule on what a phase leaves: all of the items. `prepared`: there are none before some
+    access that KVM emulates."""
 
     property: str
     statement: str
     text: str
     phase: str
     items: Callable[[Machine], Sequence[Item]]
+    prepared: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from verify.ir.contract import CallSite, Contract
 from verify.ir.machine import Machine
 from verify.ir.program import Program
 from verify.ir.types import Int
-from verify.target import Access, Assumption, Phase, Step
+from verify.target import Access, Assumption, Check, Item, Phase, Step
 
 VMCS12 = "vmcs12"
 OBJECTS = {VMCS12: "struct vmcs12"}
@@ -100,6 +100,11 @@ def _flag(owner: str, access: str, number: int) -> str:
     return f"{owner}.{msr.bitmap(access, number)}"
 
 
+def _access(access: str, number: int) -> str:
+    """What traces call the access that a flag is about."""
+    return f"{'RDMSR' if access == 'R' else 'WRMSR'} {number:#x}"
+
+
 def _flags(numbers: Iterable[int]) -> list[tuple[str, int]]:
     return [(access, number) for number in numbers for access in ("R", "W")]
 
@@ -145,7 +150,10 @@ def _changes(cpu: Cpu) -> Contract:
         kind = m.ite(write.nonzero(), m.const(bitmap.WRITE, 32), m.const(bitmap.READ, 32))
 
         def change(access: str, candidate: int) -> None:
-            m.set(_flag("vmcs02", access, candidate), on.nonzero())
+            flag, after = _flag("vmcs02", access, candidate), on.nonzero()
+            before = as_bool(m, m.get(flag), 1)
+            m.emit("bitmap", _access(access, candidate), before, as_bool(m, after, 1), "of vmcs02")
+            m.set(flag, after)
 
         bitmap.for_each(cpu.pmu, m, number, kind, on, change)
 
@@ -311,6 +319,29 @@ def accesses(cpu: Cpu, program: Program, found: Sequence[Access]) -> list[Access
         Access("restore L2", restore),
     ]
     return [replace(a, run=_sequence(point, a.run, _unpoint)) for a in every]
+
+
+def wanted_exits(cpu: Cpu) -> Check:
+    """What L1 sees of L2's accesses (nested.c: nested_vmx_exit_handled_msr)."""
+
+    def exits(m: Machine) -> list[Item]:
+        inside = m.get("run.inside") & vmx.nested(m) & mediated(m, cpu.vcpu)
+        one = m.const(1, 1)
+        controls = m.get(f"{VMCS12}.cpu_based_vm_exec_control")
+        found = [("RDPMC", (controls & vmx.RDPMC_EXITING).nonzero(), vmx.rdpmc_exits(m))]
+        for access, number in _flags(cpu.pmu.numbers(m)):
+            wanted = m.get(_flag("l1", access, number))
+            found.append((_access(access, number), wanted, intercepts(m, access, number)))
+        return [Item(name, inside & wanted, as_bool(m, on, 1), one) for name, wanted, on in found]
+
+    return Check(
+        "access.nested",
+        "what L2 can reach directly, L1 does not want to be asked for",
+        "L2 reaches what L1 intercepts",
+        "enter",
+        exits,
+        prepared=True,
+    )
 
 
 def _enter(cpu: Cpu, vmcs12: Any, m: Machine, from_vmentry: bool) -> None:

@@ -595,6 +595,7 @@ CHECKS = (
         CPU, lambda m: pmu.size(m, "kvm_gp"), (("fixed_ctr_ctrl_hw", pmu.FIXED_CTR_CTRL),)
     ),
     rules.count_fastpath(_instructions),
+    nested.wanted_exits(CPU),
 )
 
 REPLACED = (

@@ -190,7 +190,7 @@ def premise(switch: Switch, prop: Property) -> Goal:
     nothing = conj(())
     phase, term = prop.premise
     violation = Violation("", phase, term, nothing, nothing, "", lambda m: (0, 0, 0))
-    (scenario,) = reach.alone(switch, [violation], 0, accesses=False)
+    (scenario,) = reach.alone(switch, [violation], 0, accesses=prop.prepared)
     return Goal(prop.name, scenario.assertions)
 
 

@@ -86,9 +86,10 @@ class Property:
     """A named property: proved when none of its violations can happen in any reachable cycle.
 
     `premise`: some term that must be reachable in a phase for the proof to speak of anything, in
-    words `premise_text`. `consequence`: violations that show what a broken rule leads to. `after`,
-    if given, makes this a property of two vCPUs, one after the other on one CPU: the first runs
-    with its secrets by this pairing, and the violations are the second one's.
+    words `premise_text`; `prepared`: only after accesses at home. `consequence`: violations that
+    show what a broken rule leads to. `after`, if given, makes this a property of two vCPUs, one
+    after the other on one CPU: the first runs with its secrets by this pairing, and the violations
+    are the second one's.
     """
 
     name: str
@@ -99,6 +100,7 @@ class Property:
     premise_text: str
     consequence: Callable[[Agree], Sequence[Violation]] = lambda agree: ()
     after: Pairing | None = None
+    prepared: bool = False
 
 
 def simply(violations: Sequence[Violation]) -> Callable[[Agree], Sequence[Violation]]:
