@@ -264,7 +264,11 @@ def _advance(m: Machine, access: str, *affected: str) -> None:
     for cell in affected:
         change = m.fresh(f"{access}/advance/{cell}", 64)
         with m.when(counts(m, cell)):
-            m.set(cell, m.get(cell) ^ (change & limit(m, cell)))
+            before = m.get(cell)
+            after = before ^ (change & limit(m, cell))
+            with m.when(after.ne(before)):
+                m.emit("count", cell, before, after)
+            m.set(cell, after)
 
 
 def _overflow(m: Machine, access: str) -> None:
@@ -273,7 +277,11 @@ def _overflow(m: Machine, access: str) -> None:
     able = none
     for cell, counts_now, _ in counting(m):
         able = able | m.ite(counts_now, m.const(1 << position(cell), 64), none)
-    m.set(GLOBAL_STATUS, m.get(GLOBAL_STATUS) | (bits & able))
+    before = m.get(GLOBAL_STATUS)
+    after = before | (bits & able)
+    with m.when(after.ne(before)):
+        m.emit("overflow", GLOBAL_STATUS, before, after)
+    m.set(GLOBAL_STATUS, after)
 
 
 def advance_all(m: Machine, access: str) -> None:

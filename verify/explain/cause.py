@@ -239,10 +239,14 @@ def _wrong_value(
     """A register, or KVM's answer to a read of it, has a value that it should not have."""
     register, name = violation.register, short(violation.register)
     phase = next((s.phase for s in reversed(steps) if _phase(s) == "load"), "")
-    spoilt = _while_loaded(steps, register, phase) if violation.pair is None else None
+    loads = [i for i in touching if steps[i].phase == phase and steps[i].op == WRITE]
+    spoilt = None
+    if violation.pair is None:
+        spoilt = _copied(steps, name)
+    if loads or violation.pair is None:
+        spoilt = spoilt or _counted(steps, register, phase)
     if spoilt is not None:
         return spoilt
-    loads = [i for i in touching if steps[i].phase == phase and steps[i].op == WRITE]
     if not loads:
         if violation.phase == READ:
             return _answered(steps, name)
@@ -279,38 +283,42 @@ def _entered(steps: Sequence[Step], register: str, entry: int, expected: int) ->
     return Reason(f"{text}, not what {_place(steps[left[-1]])} left in it", (entry, left[-1]))
 
 
-def _while_loaded(steps: Sequence[Step], register: str, load: str) -> Reason | None:
-    """Between load and put, the value changed in the kernel's copy alone, or by itself."""
-    name = short(register)
-    here = [i for i, s in enumerate(steps) if s.phase == load]
-    writes = [i for i in here if steps[i].register == register and steps[i].op == WRITE]
-    start = writes[-1] if writes else min(here, default=-1)
+def _copied(steps: Sequence[Step], name: str) -> Reason | None:
+    """Between load and put, the value changed in the kernel's copy alone."""
     copied = [
         i
         for i, s in enumerate(steps)
         if s.op == COPY and s.register == f"ghost.{name}" and s.before != s.after
     ]
+    if not copied:
+        return None
+    last = copied[-1]
+    text = f"the kernel's copy of {name} is set {steps[last].note} while the hardware has it"
+    saves = [
+        i
+        for i, s in enumerate(steps)
+        if i > last and short(s.register) == name and s.op in READS and _phase(s) == "put"
+    ]
+    if not saves:
+        return Reason(text, (last,))
+    return Reason(f"{text}, and {_place(steps[saves[0]])} saves over it", (saves[0], last))
+
+
+def _counted(steps: Sequence[Step], register: str, load: str) -> Reason | None:
+    """Between load and put, the value changed by itself."""
+    here = [i for i, s in enumerate(steps) if s.phase == load]
+    writes = [i for i in here if steps[i].register == register and steps[i].op == WRITE]
+    start = writes[-1] if writes else min(here, default=-1)
     counted = [
         i
         for i, s in enumerate(steps)
         if s.op in COUNTS and s.register == register and (i > start or _phase(s) == "put")
     ]
-    if copied:
-        last = copied[-1]
-        text = f"the kernel's copy of {name} is set {steps[last].note} while the hardware has it"
-        saves = [
-            i
-            for i, s in enumerate(steps)
-            if i > last and s.register == register and s.op in READS and _phase(s) == "put"
-        ]
-        if not saves:
-            return Reason(text, (last,))
-        return Reason(f"{text}, and {_place(steps[saves[0]])} saves over it", (saves[0], last))
-    if counted:
-        step = steps[counted[-1]]
-        text = f"{COUNTS[step.op].format(name)} outside of the guest, up to {_place(step)}"
-        return Reason(text, (counted[-1],), "Keep counting off while the host runs")
-    return None
+    if not counted:
+        return None
+    step = steps[counted[-1]]
+    text = f"{COUNTS[step.op].format(short(register))} outside of the guest, up to {_place(step)}"
+    return Reason(text, (counted[-1],), "Keep counting off while the host runs")
 
 
 def _answered(steps: Sequence[Step], name: str) -> Reason:
