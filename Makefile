@@ -1,7 +1,7 @@
 # Needs python3.11 (or a later python3), make and a package index.
 
 .DEFAULT_GOAL := verify
-.PHONY: setup verify test test-all cases crosscheck mutate fuzz kernels schemas browser man lint bench clean
+.PHONY: setup verify test test-all cases crosscheck engines mutate fuzz kernels schemas browser man lint bench clean
 
 BIN := .venv/bin
 STAMP := .venv/.stamp
@@ -34,6 +34,10 @@ cases: kernels
 
 crosscheck: kernels
 	@$(BIN)/python -m tests.crosscheck_full
+
+# make engines ENGINES="--seconds 300 --kernel 7.3"
+engines: kernels
+	@$(BIN)/python -m tests.engines_full $(ENGINES)
 
 # What was found out is kept: it may be stopped and goes on.
 mutate: setup

@@ -9,11 +9,10 @@ import pytest
 import z3
 
 from proofs import selfcheck
+from tests.btormc import PROGRAMS, checkers, search
 from tests.kernels.apt import FetchError
-from tests.kernels.programs import installed
 from tests.test_export import kept, stuck
 from verify.check import run
-from verify.encode.btor2 import to_btor2
 from verify.encode.system import System
 from verify.relations import exported
 from verify.request import Request
@@ -27,22 +26,15 @@ DEPTH = 4
 @pytest.fixture(scope="module")
 def programs() -> Path:
     """The folder with btormc, cadical and lrat-check."""
-    packages = ("boolector", "libbtor2parser0", "minisat", "cadical", "drat-trim")
     try:
-        return installed("checkers", packages, ("btormc", "cadical", "lrat-check"))
+        return checkers()
     except FetchError as error:
-        pytest.skip(f"no btormc, cadical and lrat-check: {error}")
+        pytest.skip(f"no {', '.join(PROGRAMS)}: {error}")
 
 
 def reaches(programs: Path, system: System, folder: Path, depth: int = DEPTH) -> bool:
     """BtorMC's word on a system: a bad state can be reached in so many steps."""
-    path = folder / "system.btor2"
-    path.write_text(to_btor2(system))
-    words = [str(programs / "btormc"), "-v", "-kmax", str(depth), "--trace-gen", "0", str(path)]
-    out = subprocess.run(words, capture_output=True, text=True, check=True).stdout
-    found = [line for line in out.splitlines() if "reachable bad state properties" in line]
-    assert found and "deleting model checker" in out
-    return " found 0 reachable " not in f" {found[-1].partition('] ')[2]}"
+    return search(programs, system, folder / "system.btor2", depth).reached
 
 
 def test_btormc_sees_a_bad_state_without_successor(programs: Path, tmp_path: Path) -> None:

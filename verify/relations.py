@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 from proofs import catalogue
@@ -103,27 +103,40 @@ def switch_of(request: Request) -> Switch:
 
     BadInput as for `run`, and for a patch of which something cannot be checked.
     """
-    target = find_target(request.target)
     tree, patches = patched(tree_of(request), request.patches)
-    failed = [hunk for patch in patches for hunk in patch.failed]
-    if failed:
-        raise BadInput(f"--patch: {failed[0].file}:{failed[0].line} does not apply; see check")
-    switch = _switch(target, program_of(tree, target, request.defines), request)
-    if broken := frame.broken(tree, target, request.defines):
-        raise BadInput(f"{tree.root}: {broken}")
-    if modelled := replaced.changed(tree, replaced.names(target, switch.program)):
-        raise BadInput(f"--patch: changes {modelled}, which the model stands for")
-    return switch
+    return _switch(*_whole(tree, patches, request), request)
 
 
 def exported(request: Request) -> dict[str, System]:
     """The transition systems of the properties, by name. BadInput as for `switch_of`."""
-    switch = switch_of(request)
+    tree, patches = patched(tree_of(request), request.patches)
+    return exported_tree(tree, patches, request)
+
+
+def exported_tree(
+    tree: Tree, patches: Sequence[PatchReport], request: Request
+) -> dict[str, System]:
+    """As `exported`, of a tree to which `patches` have been applied."""
+    works = works_of(*_whole(tree, patches, request), request)
     found = {}
-    properties = catalogue.properties(switch)
-    names = set(select([prop.name for prop in properties], request.properties))
-    for prop in (prop for prop in properties if prop.name in names):
-        systems = export(switch, prop)
-        for k, system in enumerate(systems):
-            found[prop.name if len(systems) == 1 else f"{prop.name}-{k}"] = system
+    for work in works:
+        for prop in work.properties:
+            systems = export(work.switch, prop)
+            for k, system in enumerate(systems):
+                found[prop.name if len(systems) == 1 else f"{prop.name}-{k}"] = system
     return found
+
+
+def _whole(tree: Tree, patches: Sequence[PatchReport], request: Request) -> tuple[Target, CProgram]:
+    """What the relations are made from, when they say all of the tree; else BadInput: they cannot
+    tell what they leave out."""
+    target = find_target(request.target)
+    failed = [hunk for patch in patches for hunk in patch.failed]
+    if failed:
+        raise BadInput(f"--patch: {failed[0].file}:{failed[0].line} does not apply; see check")
+    program = program_of(tree, target, request.defines)
+    if broken := frame.broken(tree, target, request.defines):
+        raise BadInput(f"{tree.root}: {broken}")
+    if modelled := replaced.changed(tree, replaced.names(target, program)):
+        raise BadInput(f"--patch: changes {modelled}, which the model stands for")
+    return target, program
