@@ -1,6 +1,6 @@
 """Ask BtorMC about every property and every must-find case: `make engines`.
 
-    python -m tests.engines_full [--kernel VERSION] [--seconds N] [--steps N] [NAME ...]
+    python -m tests.engines_full [--kernel VERSION] [--seconds N] [--proved N] [--steps N] [NAME ...]
 
 It looks for counterexamples, step by step, and proves nothing: those of mistakes are to be found,
 and none where the tool proves; how many steps it came in the time is printed. NAME: only these
@@ -43,9 +43,11 @@ AGREES, DISAGREES, NO_TIME = "agrees", "DISAGREES", "no time"
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """For each property: seconds, and steps of the switch."""
+    """For each property: seconds when a mistake breaks it, and when it is proved; steps of the
+    switch."""
 
     seconds: float
+    proved: float
     steps: int
 
 
@@ -96,7 +98,7 @@ def answers(question: Question, limits: Limits) -> list[Answer]:
 def _ask(
     programs: Path, systems: Sequence[System], wrong: bool, limits: Limits, folder: str
 ) -> tuple[str, int]:
-    end = time.monotonic() + limits.seconds
+    end = time.monotonic() + (limits.seconds if wrong else limits.proved)
     bounds, ended = [], True
     for system in systems:
         seconds = max(end - time.monotonic(), 1)
@@ -138,11 +140,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.engines_full", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--kernel", default="", help="a version that `make kernels` fetched")
-    parser.add_argument("--seconds", type=float, default=60, help="for each property")
+    parser.add_argument("--seconds", type=float, default=120, help="for each mistake's property")
+    parser.add_argument("--proved", type=float, default=15, help="seconds for a proved one")
     parser.add_argument("--steps", type=int, default=12, help="of the switch, at most")
     given = parser.parse_args(arguments)
     asked = [q for q in questions(given.kernel) if q.name in (given.names or [q.name])]
-    limits = Limits(given.seconds, given.steps)
+    limits = Limits(given.seconds, given.proved, given.steps)
     counts: Counter[tuple[bool, str]] = Counter()
     with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         for future in as_completed([pool.submit(answers, q, limits) for q in asked]):
