@@ -1,6 +1,7 @@
 """Ask BtorMC about every property and every must-find case: `make engines`.
 
-    python -m tests.engines_full [--kernel VERSION] [--seconds N] [--proved N] [--steps N] [NAME ...]
+    python -m tests.engines_full [--seconds N] [--proved N] [--steps N] [--kernel VERSION]
+                                 [NAME ...]
 
 It looks for counterexamples, step by step, and proves nothing: those of mistakes are to be found,
 and none where the tool proves; how many steps it came in the time is printed. NAME: only these
