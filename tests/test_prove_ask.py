@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import product
 
 from hypothesis import given
@@ -34,7 +35,12 @@ class BruteForce:
     def _answer(self, goal: Goal) -> Answer:
         alternatives = goal.alternatives or ()
         self.asked += alternatives
-        found = [i for i, a in enumerate(alternatives) if can_hold([*goal.assertions, a])]
+        subjects = goal.subjects or range(len(alternatives))
+        found: list[int] = []
+        for i, alternative in enumerate(alternatives):
+            known = subjects[i] in (subjects[k] for k in found)
+            if known or can_hold([*goal.assertions, alternative]):
+                found.append(i)
         return Answer(SAT if found else UNSAT, possible=frozenset(found))
 
 
@@ -73,3 +79,16 @@ def test_answers_are_those_of_the_whole_context(batches: list[list[Question]]) -
         for question, answer in zip(batch, asker.each(batch), strict=True):
             expected = can_hold([*question.context, question.term])
             assert (answer.status == SAT) == expected
+
+
+@given(st.lists(questions(), max_size=6), st.lists(st.integers(0, 2), min_size=6, max_size=6))
+def test_what_is_asked_about_the_same_is_answered_together(
+    batch: list[Question], subjects: list[int]
+) -> None:
+    asked = [replace(q, about=s) for q, s in zip(batch, subjects, strict=False)]
+    answers = Asker(BruteForce()).each(asked)
+    truth = [can_hold([*q.context, q.term]) for q in asked]
+    for question, answer, possible in zip(asked, answers, truth, strict=True):
+        alike = [i for i, other in enumerate(asked) if other.about == question.about]
+        assert any(answers[i].status == SAT for i in alike) == any(truth[i] for i in alike)
+        assert answer.status == SAT or not possible

@@ -429,13 +429,29 @@ def test_alternatives(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SOLVERS)
+@pytest.mark.parametrize("context", [(X.ult(3),), ()])
+def test_one_alternative_is_enough_for_its_subject(name: str, context: tuple[Term, ...]) -> None:
+    small, large = X.eq(1) & Y.eq(1), X.ult(3) & X.eq(7)
+    terms = (large, small, X.eq(2), large, X.eq(0), small)
+    goals = [
+        # The first of subject 0 is excluded, and both of 1 are; what comes after the second of 0
+        # may be called possible.
+        Goal("shared", context, (), (large, small, large, large, large, small), (0, 0, 0, 1, 1, 2)),
+        Goal("own", context, (), terms, tuple(range(6))),
+    ]
+    shared, own = solve(goals, solvers={name: SOLVERS[name]})
+    assert shared.status == "sat" and {1, 5} <= shared.possible <= {1, 2, 5}
+    assert sorted(own.possible) == [1, 2, 4, 5]
+
+
+@pytest.mark.parametrize("name", SOLVERS)
 def test_a_model_meets_the_most_important_wishes(name: str) -> None:
     many = tuple(t.var(f"v{i}", 8) for i in range(100))
     wishes = (X.eq(5), X.eq(4), Y.eq(4), X.ult(Y), P, ~P, *(v.eq(9) for v in many))
     free = Goal(
-        "free", (X.ult(100), Y.ult(100), P | Q, *(v.ult(50) for v in many)), None, None, wishes
+        "free", (X.ult(100), Y.ult(100), P | Q, *(v.ult(50) for v in many)), None, wishes=wishes
     )
-    narrow = Goal("narrow", (X.ult(5), Y.eq(X), P | Q), None, None, wishes)
+    narrow = Goal("narrow", (X.ult(5), Y.eq(X), P | Q), None, wishes=wishes)
     one, two = solve([free, narrow], solvers={name: SOLVERS[name]})
     assert {"x": 5, "y": 4, "p": 1}.items() <= one.model.items()
     assert all(one.model[f"v{i}"] == 9 for i in range(100))

@@ -139,7 +139,7 @@ class Agreement:
                 if one is not other:
                     differs = t.conj((*assumes, fact.condition, one.ne(other)))
                     asked.append(fact)
-                    questions.append(Question(fact.cell, contexts[relation.start], differs))
+                    questions.append(Question(fact.cell, contexts[relation.start], differs, fact))
         answers = asker.each(questions)
         return [f for f, a in zip(asked, answers, strict=True) if a.status != UNSAT]
 

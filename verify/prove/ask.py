@@ -8,7 +8,7 @@ does not exclude is asked with the whole context. What has been excluded is reme
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from verify.encode import term as t
@@ -22,11 +22,13 @@ Solve = Callable[[Sequence[Goal]], Mapping[str, Answer]]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Can `term` hold where all of the context does? Questions of one `name` are alike."""
+    """Can `term` hold where all of the context does? Questions of one `name` are alike. When one
+    can that is about something, nobody wants to know of others about the same."""
 
     name: str
     context: tuple[Term, ...]
     term: Term
+    about: Hashable = None
 
 
 @dataclass(slots=True)
@@ -42,6 +44,17 @@ class _Group:
     numbers: list[int] = field(default_factory=list)
     parts: dict[Term, None] = field(default_factory=dict)
 
+    def goal(self, name: str, questions: Sequence[Question]) -> Goal:
+        """What is asked."""
+        asked = [questions[i] for i in self.numbers]
+        terms = tuple(question.term for question in asked)
+        numbers: dict[Hashable, int] = {}
+        subjects = [
+            k if question.about is None else numbers.setdefault(question.about, k)
+            for k, question in enumerate(asked)
+        ]
+        return Goal(name, tuple(self.parts), (), terms, tuple(subjects))
+
 
 class Asker:
     """Asks `solve`, which answers goals by name."""
@@ -53,7 +66,8 @@ class Asker:
         self._excluded: dict[Term, list[frozenset[Term]]] = {}
 
     def each(self, questions: Sequence[Question]) -> list[Answer]:
-        """The answers in the order of the questions; without models."""
+        """The answers in the order of the questions; without models. Sat may be the answer to
+        another one about the same."""
         answers = [Answer(UNSAT, solver="simplifier")] * len(questions)
         near: dict[tuple[str, tuple[Term, ...]], _Group] = {}
         for i, question in enumerate(questions):
@@ -84,12 +98,7 @@ class Asker:
             f"{stage} {k} {questions[group.numbers[0]].name}": group
             for k, group in enumerate(groups)
         }
-        found = self.solve(
-            [
-                Goal(name, tuple(g.parts), (), tuple(questions[i].term for i in g.numbers))
-                for name, g in goals.items()
-            ]
-        )
+        found = self.solve([group.goal(name, questions) for name, group in goals.items()])
         left = []
         for name, group in goals.items():
             answer = found[name]

@@ -20,6 +20,8 @@ class Goal:
     that occur, () when the status is enough. The bound `hi` of a variable is one more assertion.
     `alternatives`: if given, the question is which of these can hold with the assertions, each on
     its own; one solver finds out much faster than from as many goals. There is no model then.
+    `subjects`: of each alternative a number, when one that can hold is enough to know of those
+    that have the same number: then all of them may be called possible.
     `wishes`: what the model should meet as well, the most important first.
     """
 
@@ -27,6 +29,7 @@ class Goal:
     assertions: tuple[Term, ...]
     wanted: tuple[str, ...] | None = ()
     alternatives: tuple[Term, ...] | None = None
+    subjects: tuple[int, ...] | None = None
     wishes: tuple[Term, ...] = ()
 
 
@@ -37,7 +40,8 @@ class Answer:
     `model`: values by variable for sat; one that is wanted and missing does not matter (0 will
     do). `reason`: why unknown, else empty. `seconds`: wall time. `solver`: whose word it is;
     "simplifier" when the terms had shrunk to a constant, empty for unknown. `possible`: the
-    indices of the alternatives that can hold (sat when there are any); `undecided`: those of which
+    indices of the alternatives that can hold, or of whose subject one can (sat when there are
+    any); `undecided`: those of which
     nobody knows (unknown when there are any; all, when it does not say which).
     """
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from operator import and_
 
 from verify.encode import term as t
 from verify.encode.evaluation import Evaluation
@@ -27,6 +28,7 @@ from verify.prove.goal import UNSAT
 
 GHOST = "ghost."
 _CONSTANT = (CONFIG, "init/", "setup/")
+FIRST = 100
 FEW = 4
 """Values that a cell may alternate between."""
 
@@ -69,6 +71,12 @@ class _Templates:
                 self.owned[cell] = self.owned[ghost] = condition
                 self.pairs.append((cell, ghost))
         self.found: dict[Candidate, None] = {}
+        # Values that accesses write, with the cells that may get them.
+        self._written: dict[Term, set[str]] = {}
+        for access in switch.accesses:
+            for cell, after in access.post.items():
+                for value in written(after, self.state[cell]):
+                    self._written.setdefault(value, set()).add(cell)
 
     def is_hardware(self, cell: str) -> bool:
         return cell.startswith(self.switch.target.host_visible)
@@ -232,9 +240,7 @@ class _Templates:
     def _targets(self, cell: str) -> list[str]:
         """The hardware that a cell goes into, which no step changes: in a step, and in one after
         an access that copies the cell to another one."""
-        copied = [(c, v) for access in self.switch.accesses for c, v in access.post.items()]
-        value = self.state[cell]
-        ways = {cell, *(c for c, v in copied if value in written(v, self.state[c]))}
+        ways = {cell, *self._written.get(self.state[cell], ())}
         posts = [(c, v) for step in self.switch.steps for c, v in step.post.items()]
         return [c for c, v in posts if self.is_hardware(c) and ways.intersection(_cells_in(v))]
 
@@ -453,11 +459,11 @@ def _lost(
     starts = _substituted([fact.term for fact in at_home], switch.initial)
     setup = (*switch.config, *switch.pinned)
     asked = [
-        (fact, Question(_about(fact), setup, t.negate(start)))
+        (fact, Question(_about(fact), setup, t.negate(start), fact))
         for fact, start in zip(at_home, starts, strict=True)
     ]
     asked += [
-        (way.fact, Question(_about(way.fact), holding[way.start], way.term))
+        (way.fact, Question(_about(way.fact), holding[way.start], way.term, way.fact))
         for way in ways.of(left, known)
     ]
     answers = asker.each([question for _, question in asked])
@@ -484,7 +490,12 @@ def _wrong(
     wrong: set[Fact] = set()
     for location, states in reached.items():
         here = [fact for fact in facts if fact.location == location]
-        run = Evaluation([fact.term for fact in here])
-        for state in states:
-            wrong |= {fact for fact, holds in zip(here, run(state), strict=True) if not holds}
+        # Most are false in some of the first states.
+        for some in (states[:FIRST], states[FIRST:]):
+            run = Evaluation([fact.term for fact in here])
+            held: Sequence[int] = [1] * len(here)
+            for state in some:
+                held = list(map(and_, held, run(state)))
+            wrong |= {fact for fact, holds in zip(here, held, strict=True) if not holds}
+            here = [fact for fact, holds in zip(here, held, strict=True) if holds]
     return wrong

@@ -6,16 +6,17 @@ are answered several times as fast.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from verify.encode.term import Term, free_vars, remembered
 
-Variables = frozenset[Term]
+Variables = tuple[Term, ...]
 
 
 @remembered
 def _variables(term: Term) -> Variables:
-    return frozenset(free_vars([term]))
+    return tuple(free_vars([term]))
 
 
 def conjuncts(term: Term) -> tuple[Term, ...]:
@@ -27,35 +28,46 @@ class Slices:
     """Parts of a conjunction, by the variables that they speak of."""
 
     def __init__(self, assertions: Sequence[Term]) -> None:
-        self._parts: dict[Term, list[Term]] = {}
-        for assertion in assertions:
-            for part in conjuncts(assertion):
-                for variable in _variables(part):
-                    self._parts.setdefault(variable, []).append(part)
+        parts = dict.fromkeys(part for a in assertions for part in conjuncts(a))
+        uses = Counter(variable for part in parts for variable in _variables(part))
+        self._definitions: dict[Term, list[Term]] = {}
+        # The others, each by the one of its variables that the fewest speak of.
+        self._others: dict[Term, list[Term]] = {}
+        for part in parts:
+            for variable in _defined(part):
+                self._definitions.setdefault(variable, []).append(part)
+            if used := _variables(part):
+                rarest = min(used, key=lambda v: uses[v])
+                self._others.setdefault(rarest, []).append(part)
 
     def around(self, term: Term) -> list[Term]:
         """The parts that speak of nothing but the term's variables and what defines those."""
         known: set[Term] = set()
         chosen: dict[Term, None] = {}
-        new = _variables(term)
+        # Parts by a variable that has not been met yet.
+        waiting: dict[Term, list[Term]] = {}
+        new = list(_variables(term))
         while new:
-            known |= new
-            more: set[Term] = set()
-            for part in {p: None for v in new for p in self._parts.get(v, ())}:
+            variable = new.pop()
+            if variable in known:
+                continue
+            known.add(variable)
+            for part in self._definitions.get(variable, ()):
                 if part not in chosen:
-                    used = _variables(part)
-                    if used <= known:
-                        chosen[part] = None
-                    elif _defines(part, known):
-                        chosen[part] = None
-                        more |= used
-            new = frozenset(more - known)
+                    chosen[part] = None
+                    new += _variables(part)
+            for part in (*self._others.get(variable, ()), *waiting.pop(variable, ())):
+                unmet = next((v for v in _variables(part) if v not in known), None)
+                if unmet is None:
+                    chosen[part] = None
+                else:
+                    waiting.setdefault(unmet, []).append(part)
         return list(chosen)
 
 
-def _defines(part: Term, known: set[Term]) -> bool:
-    """It says what one of these variables is."""
+def _defined(part: Term) -> list[Term]:
+    """The variables of which it says what they are."""
     # Of two truth values, not to be equal is to be the other's negation.
     negated = part.op == "not" and part.args[0].op == "eq" and not part.args[0].args[0].width
     equation = part.args[0] if negated else part
-    return equation.op == "eq" and any(s.op == "var" and s in known for s in equation.args)
+    return [side for side in equation.args if side.op == "var"] if equation.op == "eq" else []

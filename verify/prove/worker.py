@@ -186,7 +186,9 @@ def _serve(
             part = Part(*_REQUEST.unpack(request))
             goal = goals[part.number]
             if goal.alternatives is not None:
-                goal = replace(goal, alternatives=goal.alternatives[part.first : part.last])
+                some = slice(part.first, part.last)
+                of = None if goal.subjects is None else goal.subjects[some]
+                goal = replace(goal, alternatives=goal.alternatives[some], subjects=of)
             backend = backend or make()
             answer = backend.solve(goal, limit if part.size > 1 else None)
             reason = ""

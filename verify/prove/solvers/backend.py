@@ -40,7 +40,7 @@ class Backend(ABC):
         ValueError for a model in which a name has two widths, and whatever the solver raises.
         """
         if goal.alternatives is not None:
-            return self._possible(goal.assertions, goal.alternatives, limit)
+            return self._possible(goal, goal.alternatives, limit)
         self.start(self.build(goal.assertions), None, bool(goal.wishes))
         status = self.check()
         if status != SAT:
@@ -81,34 +81,43 @@ class Backend(ABC):
                 chunks.insert(0, (False, [wish for wish in goal.wishes if wish in later]))
         return model
 
-    def _possible(
-        self, assertions: Sequence[Term], alternatives: Sequence[Term], limit: float | None
-    ) -> Answer:
+    def _possible(self, goal: Goal, alternatives: Sequence[Term], limit: float | None) -> Answer:
         # One by one: their disjunction takes fewer questions but twice the time.
-        natives = self.build([*assertions, *alternatives])
+        natives = self.build([*goal.assertions, *alternatives])
         first = len(natives) - len(alternatives)
         common = natives[:first]
         # What shares nothing is answered faster by a solver that knows nothing else.
-        alone = not assertions or len(alternatives) == 1
+        alone = not goal.assertions or len(alternatives) == 1
         if not alone:
             self.start(natives[:first], limit)
-        left = dict(enumerate(natives[first:]))
+        subjects = goal.subjects or range(len(alternatives))
+        waiting: dict[int, list[int]] = {}
+        for i in reversed(range(len(alternatives))):
+            waiting.setdefault(subjects[i], []).append(i)
         possible: set[int] = set()
         undecided: set[int] = set()
-        while left:
-            i = next(iter(left))
+        while waiting:
+            subject, left = waiting.popitem()
+            i = left.pop()
             if alone:
-                self.start([*common, left.pop(i)], limit)
+                self.start([*common, natives[first + i]], limit)
                 status = self.check()
             else:
-                status = self.check(left.pop(i))
-            if status == SAT and alone:
-                possible.add(i)
-            elif status == SAT:
-                possible |= {i, *(j for j, native in left.items() if self.value(native, 0))}
-                left = {j: native for j, native in left.items() if j not in possible}
-            elif status != UNSAT:
+                status = self.check(natives[first + i])
+            if status == SAT:
+                possible |= {i, *left}
+                # To look at all that are left of a subject takes longer than to ask.
+                shown = (
+                    []
+                    if alone
+                    else [s for s, of in waiting.items() if self.value(natives[first + of[-1]], 0)]
+                )
+                possible.update(*(waiting.pop(s) for s in shown))
+                continue
+            if status != UNSAT:
                 undecided.add(i)
+            if left:
+                waiting[subject] = left
         status = UNKNOWN if undecided else SAT if possible else UNSAT
         return Answer(status, possible=frozenset(possible), undecided=frozenset(undecided))
 
