@@ -86,13 +86,14 @@ def questions(kernel: str) -> Iterator[Question]:
 
 
 def answers(question: Question, limits: Limits) -> list[Answer]:
-    """BtorMC's word on each property: on all ways to compare two runs, in turn."""
+    """BtorMC's word on each property, on all ways to compare two runs in turn; printed at once."""
     programs = checkers()
     found = []
     with tempfile.TemporaryDirectory(prefix="msrproof-engines-") as folder:
         for prop, systems in groupby(_systems(question).items(), lambda item: _property(item[0])):
             kind, steps = _ask(programs, [s for _, s in systems], question.wrong, limits, folder)
             found.append(Answer(question, prop, kind, steps))
+            print(_line(found[-1]), flush=True)
     return found
 
 
@@ -137,7 +138,7 @@ def _systems(question: Question) -> Mapping[str, System]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Ask on all cores; answers are printed as they come, and counted."""
+    """Ask on all cores; answers are counted."""
     parser = argparse.ArgumentParser(prog="python -m tests.engines_full", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--kernel", default="", help="a version that `make kernels` fetched")
@@ -152,7 +153,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for future in as_completed([pool.submit(answers, q, limits) for q in asked]):
             for answer in future.result():
                 counts[answer.question.wrong, answer.kind] += 1
-                print(_line(answer), flush=True)
     for wrong in (True, False):
         of = {kind: n for (w, kind), n in counts.items() if w == wrong}
         words = ", ".join(f"{n} {kind}" for kind, n in sorted(of.items()))
