@@ -48,8 +48,9 @@ def export(
     """Write the switch as transition systems whose bad states violate a property.
 
     The first step is setup, each further one a step of the switch, an emulated access, or nothing.
-    A property of two runs (leak.*, access.closed) becomes the product of both; where they are
-    compared in several ways, one system for each.
+    Comments tell which one each value of the input `choice` stands for. A property of two runs
+    (leak.*, access.closed) becomes the product of both; where they are compared in several ways,
+    one system for each.
 
     \b
     Example:

@@ -31,7 +31,7 @@ def to_btor2(system: System) -> str:
 class _Printer:
     def __init__(self, system: System) -> None:
         self._system = system
-        self._lines = [f"; {system.title}"]
+        self._lines = system.heading()
         self._count = 0
         self._sorts: dict[int, int] = {}
         self._nodes: dict[Term, int] = {}

@@ -7,19 +7,22 @@ also when nothing could follow.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from verify.encode import term as t
 from verify.encode.smtlib import Speller, Text, sort, symbol
 from verify.encode.term import Term
 
+CHOICE = t.var("choice", 16)
+
 
 @dataclass(frozen=True, slots=True)
 class System:
     """`state`: by name the variable; `initial` and `next` give its value at first (any, when it is
     missing) and after a step (the same), as terms over constants, state and inputs. All other
-    variables are inputs. `bad`: what must never hold, by name.
+    variables are inputs. `bad`: what must never hold, by name. `choices`: what each value of the
+    input CHOICE, from 0 on, makes of a step; other values make nothing of it.
     """
 
     title: str
@@ -27,12 +30,18 @@ class System:
     initial: Mapping[str, Term]
     next: Mapping[str, Term]
     bad: Mapping[str, Term]
+    choices: Sequence[str] = ()
 
     def inputs(self) -> list[Term]:
         """The variables that take any value in each state, by name."""
         terms = [*self.next.values(), *self.bad.values()]
         found = {str(v.name): v for v in t.free_vars(terms) if v.name not in self.state}
         return [found[name] for name in sorted(found)]
+
+    def heading(self) -> list[str]:
+        """Comments, for every format."""
+        choices = (f"; {CHOICE.name} {k}: {name}" for k, name in enumerate(self.choices))
+        return [f"; {self.title}", *choices]
 
 
 def to_vmt(system: System) -> str:
@@ -46,7 +55,7 @@ def to_vmt(system: System) -> str:
         steps.append(Text(f"(= {symbol(name + '.next')} {value})", value.names))
     bad = {name: speller.spell(term) for name, term in system.bad.items()}
     variables = [speller.spell(v) for v in (*system.state.values(), *system.inputs())]
-    lines = [f"; {system.title}", "(set-logic QF_BV)"]
+    lines = [*system.heading(), "(set-logic QF_BV)"]
     lines += [
         f"(declare-const {symbol(name + '.next')} {sort(v.width)})"
         for name, v in system.state.items()
@@ -74,7 +83,7 @@ def to_horn(system: System) -> str:
     sorts = " ".join(sort(v.width) for v in system.state.values())
     here = f"(reached {' '.join(map(symbol, names))})"
     lines = [
-        f"; {system.title}",
+        *system.heading(),
         "; sat: no bad state can be reached",
         "(set-logic HORN)",
         f"(declare-fun reached ({sorts}) Bool)",

@@ -13,16 +13,16 @@ from dataclasses import dataclass
 
 from verify.encode import term as t
 from verify.encode.switch import CONFIG, STATE, Switch
-from verify.encode.system import System
+from verify.encode.system import CHOICE, System
 from verify.encode.term import Term
 from verify.prove.property import READ, SECOND, Pairing, Property, Violation
 
 _CONSTANT = (CONFIG, "init/", "setup/")
 _NOBODY = Pairing("", lambda name: False)
 _OTHER = "#B"
+_HAND_OVER = "the second vCPU takes over"
 _ALIVE, _BEGUN, _HANDED = (t.var(name, 0) for name in ("alive", "begun", "handed-over"))
 _LOCATION = t.var("location", 8)
-_CHOICE = t.var("choice", 16)
 
 
 def export(switch: Switch, prop: Property) -> list[System]:
@@ -121,13 +121,13 @@ class _Builder:
         enough = [_ALIVE, _BEGUN]
         after = dict(self._state)
         alive: list[Term] = []
-        number = 0
+        choices: list[str] = []
         location: Term = _LOCATION
         for guest in self._guests:
             turn = self._turn(guest)
             for relation in self._switch.relations():
-                chosen = _CHOICE.eq(number)
-                number += 1
+                chosen = CHOICE.eq(len(choices))
+                choices.append(f"{relation.name}{guest.mark}")
                 possible = [turn, self._at(relation.start), *guest.both(relation.assumes)]
                 alive.append(t.disj([~chosen, t.conj(possible)]))
                 end = t.const(self._switch.locations().index(relation.end), _LOCATION.width)
@@ -161,11 +161,13 @@ class _Builder:
         first = {"alive": t.true, "begun": t.false, "location": t.const(0, _LOCATION.width)}
         if len(self._guests) > 1:
             # Only from home: elsewhere the CPU is the first vCPU's.
-            hands = t.conj([_BEGUN, self._at(self._switch.home), _CHOICE.eq(number)])
+            hands = t.conj([_BEGUN, self._at(self._switch.home), CHOICE.eq(len(choices))])
+            choices.append(_HAND_OVER)
             state["handed-over"], first["handed-over"] = _HANDED, t.false
             following["handed-over"] = t.disj([_HANDED, hands])
         bad = {name: t.conj([term, *limits]) for name, term in bad.items()}
-        return System(f"{self._prop.name}: {self._prop.statement}", state, first, following, bad)
+        title = f"{self._prop.name}: {self._prop.statement}"
+        return System(title, state, first, following, bad, choices)
 
     def _at(self, location: str) -> Term:
         return _LOCATION.eq(self._switch.locations().index(location))
