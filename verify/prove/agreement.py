@@ -17,8 +17,8 @@ from verify.prove.goal import UNSAT
 from verify.prove.invariant import GHOST
 from verify.prove.property import SECOND, Pairing
 
-START = 12
-"""Two runs are tried from one of this many known states."""
+Seen = Mapping[str, Sequence[tuple[simulate.State, simulate.State]]]
+"""States that two runs have been in, by location."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +50,12 @@ class Agreement:
         self.pair = pair
         self._holding = holding
         known = holding(switch.home)
-        self._seen = simulate.pairs(
-            switch, moves, starts[::START], known, pair.secret, pair.lasting
-        )
+        # Not kept: they take more memory than all the rest.
+        seen = simulate.pairs(switch, moves, starts, known, pair.secret, pair.lasting)
         self._facts = self._first()
-        self._drop([fact for fact in self._facts if self._is_wrong(fact)])
+        self._drop([fact for fact in self._facts if self._is_wrong(fact, seen)], seen)
         while gone := self._lost(asker):
-            self._drop(gone)
+            self._drop(gone, seen)
         self._pairs = {location: self._at(location) for location in switch.locations()}
 
     def at(self, location: str) -> Pairing:
@@ -143,12 +142,12 @@ class Agreement:
         answers = asker.each(questions)
         return [f for f, a in zip(asked, answers, strict=True) if a.status != UNSAT]
 
-    def _is_wrong(self, fact: Equal) -> bool:
+    def _is_wrong(self, fact: Equal, seen: Seen) -> bool:
         """It is lost, or two runs have been seen to differ; that saves asking a solver."""
         name = STATE + fact.cell
         return fact in self.lost or any(
             one[name] != two[name] and t.evaluate([fact.condition], one)[0]
-            for one, two in self._seen[fact.location]
+            for one, two in seen[fact.location]
         )
 
     def _is_open(self, fact: Equal, relation: Relation, known: set[Equal]) -> bool:
@@ -162,14 +161,14 @@ class Agreement:
         """The pairing takes it for granted."""
         return fact.location == self._switch.home and fact.cell.startswith(self.pair.lasting)
 
-    def _drop(self, lost: Sequence[Equal]) -> None:
+    def _drop(self, lost: Sequence[Equal], seen: Seen) -> None:
         weaker = [
             Equal(fact.location, fact.cell, condition)
             for fact in dict.fromkeys(lost)
             if fact.condition is t.true and fact.location != self._switch.home
             for condition in self._conditions(fact.cell)
         ]
-        weaker = [fact for fact in weaker if not self._is_wrong(fact)]
+        weaker = [fact for fact in weaker if not self._is_wrong(fact, seen)]
         self.lost = self.lost | set(lost)
         self._facts = [fact for fact in self._facts if fact not in self.lost] + weaker
 

@@ -14,6 +14,9 @@ from verify.prove.ask import Asker, Question, Solve
 from verify.prove.invariant import Fact, Invariant, candidates, guessed, infer, without
 from verify.prove.property import READ, Pairing, Property, Violation
 
+START = 12
+"""Two runs are tried from one of this many known states."""
+
 
 class Context:
     """The switch with its inferred invariant; `solve` answers goals by name.
@@ -45,12 +48,13 @@ class Context:
         self._moves: Mapping[str, simulate.Move] = (
             wider._moves if wider is not None else simulate.moves(switch)
         )
-        self._reached = simulate.states(switch, self._moves, self.background, solve)
+        reached = simulate.states(switch, self._moves, self.background, solve)
+        self._starts = reached[switch.home][::START]
         self._part = part
         guesses = guessed(switch, like.invariant) if like is not None else candidates(switch)
         if part is not None:
             guesses = without(guesses, part.lost)
-        found = infer(switch, self.background, self._reached, self.asker, guesses)
+        found = infer(switch, self.background, reached, self.asker, guesses)
         self.invariant: Invariant = found.invariant
         self.lost: Set[Fact] = found.lost
         self._under: dict[Term, Context] = {}
@@ -87,10 +91,9 @@ class Context:
             # Taking nothing for granted gives the same when nothing of it is lost.
             found = self._agreement(replace(pair, lasting=())) if pair.lasting else None
             if found is None or not found.has_all(pair.lasting):
-                starts = self._reached[self.switch.home]
                 lost = self._part._agreement(pair).lost if self._part is not None else frozenset()
                 found = Agreement(
-                    self.switch, pair, self.holding, self._moves, starts, self.asker, lost
+                    self.switch, pair, self.holding, self._moves, self._starts, self.asker, lost
                 )
             self._agreements[pair] = found
         return self._agreements[pair]
