@@ -586,3 +586,27 @@ def test_a_report_has_solvers_of_its_own() -> None:
         assert race._inherited(make) is race._inherited(make) is not outer
     assert race._inherited(make) is outer
     assert len(made) == 2
+
+
+@pytest.mark.parametrize("fails", [1, 2, 3])
+def test_a_process_that_cannot_be_had_leaves_nothing_open(
+    monkeypatch: pytest.MonkeyPatch, fails: int
+) -> None:
+    calls = 0
+
+    def limited(call: Callable[[], Any]) -> Callable[[], Any]:
+        def wrapped() -> Any:
+            nonlocal calls
+            calls += 1
+            if calls == fails:
+                raise OSError("no more")
+            return call()
+
+        return wrapped
+
+    for name in ("pipe", "fork"):
+        monkeypatch.setattr(os, name, limited(getattr(os, name)))
+    before = os.listdir("/proc/self/fd")
+    answer = one(SAT, a=SOLVERS["z3"])
+    assert answer.status == "unknown" and "cannot be started" in answer.reason
+    assert os.listdir("/proc/self/fd") == before

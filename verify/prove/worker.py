@@ -78,15 +78,17 @@ class Worker:
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         try:
             requests, self._requests = os.pipe()
-            self.replies, replies = os.pipe()
             try:
-                self.pid = os.fork()
-                if not self.pid:
-                    os.close(self._requests)
-                    self._child(parent, mask, requests, replies)
+                self.replies, replies = os.pipe()
+                try:
+                    self.pid = os.fork()
+                    if not self.pid:
+                        os.close(self._requests)
+                        self._child(parent, mask, requests, replies)
+                finally:
+                    os.close(replies)
             finally:
                 os.close(requests)
-                os.close(replies)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
