@@ -269,6 +269,12 @@ def test_what_is_known_is_not_done_again(monkeypatch: pytest.MonkeyPatch) -> Non
     seen.clear()
     campaign.run(Request(timeout=1), [FUNCTION], None, lambda c, n: seen.append((c, n)))
     assert seen[0] == (0, total)
+    # Another configuration, too.
+    seen.clear()
+    campaign.run(
+        Request(config={"guest.nested": 0}), [FUNCTION], None, lambda c, n: seen.append((c, n))
+    )
+    assert seen[0] == (0, total)
 
 
 @pytest.mark.usefixtures("oracle")
@@ -298,8 +304,10 @@ def test_the_report(capsys: pytest.CaptureFixture[str]) -> None:
     assert f"{FUNCTION}:10:always, line" in out
     assert "    - if (value)\n    + if (1)\n" in out
     assert "killed by p\n" in out
+    assert "  --config guest.fixed=4\n" in out
     assert cli.main(["mutate", "--function", FUNCTION, "--jobs", "1", "--format", "json"]) == 1
     found = json.loads(capsys.readouterr().out)
+    assert found["input"]["config"]["guest.fixed"] == 4
     assert found["schema"] == "msrproof-mutants/1"
     counts = {kind: found["summary"][kind] for kind in (KILLED, EQUIVALENT, SURVIVED, UNDECIDED)}
     assert sum(counts.values()) == found["summary"]["made"] == len(found["mutants"])
@@ -312,6 +320,7 @@ def test_the_report(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (["--function", "no_such*"], "--function no_such*: matches no function"),
         (["--limit", "0"], "--limit 0: give 1 or more"),
+        (["--config", "guest.legs=4"], "--config: no such name: guest.legs"),
         (["--kernel", "/nonexistent"], "no such folder"),
     ],
 )
@@ -395,3 +404,13 @@ def test_fates_that_are_known() -> None:
         (mutant,) = (m for m in mutants_of(name.partition(":")[0]) if m.id.endswith(f":{name}"))
         found = base.fate(mutant)
         assert found.kind == kind and by(found.by), (name, found)
+
+
+def test_mutants_are_judged_in_the_configuration_that_is_given() -> None:
+    _, _, _, program = relations.load(Request())
+    free, fixed = (
+        {id(s): s for s, _ in relations.every_property(Request(config=c), program)}.values()
+        for c in ({}, {"guest.nested": 0})
+    )
+    assert len(fixed) == len(free) == 2
+    assert not any(switch.pinned for switch in free) and all(switch.pinned for switch in fixed)

@@ -93,8 +93,7 @@ def _switch(
 
 def every_property(request: Request, program: Program) -> list[tuple[Switch, Property]]:
     """All that can be asked of the tree, each with the relations that it is about."""
-    all_of = replace(request, config={}, hardware={}, properties=())
-    works = works_of(find_target(request.target), program, all_of)
+    works = works_of(find_target(request.target), program, replace(request, properties=()))
     return [(work.switch, prop) for work in works for prop in work.properties]
 
 

@@ -19,6 +19,8 @@ from verify.request import Request
 @options.patch
 @options.target
 @options.define
+@options.config
+@options.hardware
 @click.option(
     "--function",
     "functions",
@@ -45,6 +47,8 @@ def mutate(
     patches: tuple[str, ...],
     target: str,
     defines: dict[str, str],
+    config: dict[str, int],
+    hardware: dict[str, str],
     functions: tuple[str, ...],
     limit: int | None,
     timeout: float,
@@ -58,6 +62,9 @@ def mutate(
     field or function replaced by another of its kind. A mutant is killed when a property that is
     proved of the tree is refuted of it; or it is proved to have the same effects; else it survived,
     and the catalogue has a gap, or it is undecided.
+
+    What is refuted of the tree itself kills nothing. Where that is so in some configurations only,
+    --config leaves them out: then all of it is about the others.
 
     What is found out is kept, so that a run that was stopped goes on where it was. The tree itself
     is not changed.
@@ -74,6 +81,8 @@ def mutate(
         patches=patches,
         target=target,
         defines=defines,
+        config=config,
+        hardware=hardware,
         timeout=timeout,
         jobs=jobs,
         cache=not no_cache,

@@ -84,7 +84,8 @@ def run(request: Request, functions: Sequence[str], limit: int | None, done: Don
     # What the answers depend on, but for the mutant.
     files = target.dialect(request.defines).files
     texts = [f"{path}\n{tree.read(path)}" for path in files]
-    options = [target.name, repr(sorted(request.defines.items())), repr(request.timeout)]
+    given = (request.defines, request.config, request.hardware)
+    options = [target.name, *(repr(sorted(g.items())) for g in given), repr(request.timeout)]
     ground = cache.digest([*options, *texts])
     keys = [_key(ground, mutant) for mutant in chosen]
     fates = {k: fate for k, key in enumerate(keys) if request.cache and (fate := _known(key))}

@@ -11,6 +11,7 @@ from verify import __version__
 from verify.mutate.campaign import Campaign, Outcome
 from verify.mutate.fate import EQUIVALENT, KILLED, SURVIVED, UNDECIDED
 from verify.report.plain import clean
+from verify.report.words import fixed
 
 SCHEMA = "msrproof-mutants/1"
 KINDS = (KILLED, EQUIVALENT, SURVIVED, UNDECIDED)
@@ -26,6 +27,7 @@ def _lines(campaign: Campaign) -> Iterator[str]:
     where = f"{given.kernel or 'the embedded reference tree'} ({given.kernel_version})"
     yield f"{given.target} on {where}"
     yield from (f"with {patch.subject or patch.source}" for patch in given.patches)
+    yield from (f"  {option} {value}" for option, value in fixed(given))
     proved = sum(result.verdict == "proved" for result in results)
     yield f"{proved} of {len(results)} properties are proved of it: these can kill"
     yield from _table(campaign)
@@ -89,6 +91,8 @@ def as_json(campaign: Campaign) -> str:
             "kernel_version": given.kernel_version,
             "target": given.target,
             "defines": dict(given.defines),
+            "config": dict(given.config),
+            "hardware": dict(given.hardware),
             "patches": [{"subject": p.subject, "message_id": p.message_id} for p in given.patches],
         },
         "proved": [r.property for r in campaign.report.results if r.verdict == "proved"],
