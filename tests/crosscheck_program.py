@@ -121,7 +121,11 @@ u64 arithmetic(struct device *d, u64 a, s32 b)
 int fields(struct device *d, u32 a)
 {
 	union packed_word word;
-	u32 sum = 0;
+	struct sides {
+		u32 left;
+		u32 right;
+	} of = { a, 3 };
+	u32 sum = s16_like(of.right) + of.left;
 	int i;
 
 	word.full = a;

@@ -29,7 +29,8 @@ _NOTHING = (
     "(void)(1, 2);",
 )  # fmt: skip
 _JUMPS = {"break", "continue", "goto", "case", "default"}
-_QUALIFIERS = re.compile(r"\b(?:static|inline|__always_inline|noinline|noinstr|__init|extern)\b")
+# Of types only __u64 and its like begin so.
+_QUALIFIERS = re.compile(r"\b(?:static|inline|noinline|noinstr|extern|__(?!u\d|s\d|le|be)\w+)\b")
 _DECLARED = re.compile(r"((?:const |struct |union |enum |unsigned )*\w+)([ *]+)(\w+)")
 
 

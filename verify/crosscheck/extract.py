@@ -176,7 +176,7 @@ class Extract:
             # C has no struct with nothing but a flexible array.
             body = self._members(inside, item.file, True)
         at = max(i for i in range(start) if tokens[i][0] in _TAGS)
-        tail = [t for t in tokens[end + 1 : -1] if t[0].startswith("_") or t[0] in "()"]
+        tail = _attributes(tokens[end + 1 :])
         line = tokens[end][1]
         self.write(
             [*tokens[at : start + 1], *body, *tokens[end : end + 1], *tail, (";", line, NOTHING)],
@@ -325,6 +325,14 @@ def _brace(tokens: list[Token], tag: str = "") -> int:
         if word == "{" and (not tag or tokens[i - 1][0] == tag):
             return i
     return -1
+
+
+def _attributes(tokens: list[Token]) -> list[Token]:
+    """What is said of a record behind its brace, such as __packed. An object's name may follow."""
+    i = 0
+    while tokens[i][0].startswith("_"):
+        i = (closing(tokens, i + 1) if tokens[i + 1][0] == "(" else i) + 1
+    return tokens[:i]
 
 
 def _members(body: list[Token]) -> Iterator[list[Token]]:

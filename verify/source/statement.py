@@ -333,6 +333,8 @@ class Statements(Declarations):
                         if all(isinstance(s, Declare) and s.init is None for s in inner):
                             before.extend(inner)
                             continue
+                    elif not arms and _has_no_label(child):
+                        continue  # nothing gets there
                     raise Unsupported("a statement before the first case")
                 label = child.child_by_field_name("value")
                 if label is None:
@@ -416,6 +418,13 @@ class Statements(Declarations):
         out.append(Label(self.syntax.of(label), self.loc))
         for child in rest:
             self.statement(child, out)
+
+
+def _has_no_label(node: Node) -> bool:
+    """Nothing can jump into it."""
+    if node.has_error or node.type in ("labeled_statement", "case_statement"):
+        return False
+    return all(map(_has_no_label, node.named_children))
 
 
 def _shortened(text: str) -> str:
