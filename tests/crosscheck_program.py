@@ -121,14 +121,11 @@ u64 arithmetic(struct device *d, u64 a, s32 b)
 int fields(struct device *d, u32 a)
 {
 	union packed_word word;
-	struct sides {
-		u32 left;
-		u32 right;
-	} of = { a, 3 };
-	u32 sum = s16_like(of.right) + of.left;
+	u32 sum = 0;
 	int i;
 
-	word.full = a;
+	{ struct sides { u32 left; u32 right; } of = { a, 3 }; sum += of.left * of.right; }
+	word.full = (u32)(a);
 	word.split.high += 3;
 	d->flags = a;
 	d->mode += word.split.low;
