@@ -8,14 +8,20 @@ A fault is printed with the seed of its case; `--case SEED JOB` tries that one a
 from __future__ import annotations
 
 import argparse
+import multiprocessing
+import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 
 from tests.fuzz import kernel_c, mails, meaning, unproved
-from tests.fuzz.case import Job, tried
+from tests.fuzz.case import Job, Outcome, tried
 
+CASES = 25
+"""Of one process."""
 JOBS: Mapping[str, Job] = {
     "c": kernel_c.anywhere,
     "mails": mails.anything,
@@ -50,18 +56,33 @@ def campaign(name: str, seeds: Sequence[str], seconds: float = 0) -> int:
     began = time.monotonic()
     kinds: Counter[str] = Counter()
     faults = 0
-    for seed in seeds:
-        if seconds and time.monotonic() - began > seconds:
-            break
-        outcome = tried(JOBS[name], seed)
+    for seed, outcome in _outcomes(name, seeds):
         kinds[outcome.kind] += 1
         if outcome.fault:
             faults += 1
             print(f"{name} --case {seed}: {outcome.fault}", flush=True)
+        if seconds and time.monotonic() - began > seconds:
+            break
     counts = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
     spent = time.monotonic() - began
     print(f"{name}: {kinds.total()} cases in {spent:.0f} s ({counts}), {faults} faults", flush=True)
     return faults
+
+
+def _outcomes(name: str, seeds: Sequence[str]) -> Iterator[tuple[str, Outcome]]:
+    """In processes, which keep what they make of terms until they end."""
+    cores = len(os.sched_getaffinity(0))
+    for first in range(0, len(seeds), CASES * cores):
+        some = seeds[first : first + CASES * cores]
+        pool = ProcessPoolExecutor(cores, multiprocessing.get_context("fork"))
+        try:
+            yield from zip(some, pool.map(partial(_outcome, name), some), strict=True)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _outcome(name: str, seed: str) -> Outcome:
+    return tried(JOBS[name], seed)
 
 
 if __name__ == "__main__":
