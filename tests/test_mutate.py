@@ -304,10 +304,10 @@ def test_the_report(capsys: pytest.CaptureFixture[str]) -> None:
     assert f"{FUNCTION}:10:always, line" in out
     assert "    - if (value)\n    + if (1)\n" in out
     assert "killed by p\n" in out
-    assert "  --config guest.fixed=4\n" in out
+    assert "  --config room.lamps=2\n" in out
     assert cli.main(["mutate", "--function", FUNCTION, "--jobs", "1", "--format", "json"]) == 1
     found = json.loads(capsys.readouterr().out)
-    assert found["input"]["config"]["guest.fixed"] == 4
+    assert found["input"]["config"] == {"room.lamps": 2}
     assert found["schema"] == "msrproof-mutants/1"
     counts = {kind: found["summary"][kind] for kind in (KILLED, EQUIVALENT, SURVIVED, UNDECIDED)}
     assert sum(counts.values()) == found["summary"]["made"] == len(found["mutants"])
