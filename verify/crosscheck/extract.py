@@ -18,6 +18,7 @@ from verify.source.source_file import Item
 _ENUM = re.compile(r"\benum\b([^{};()=,]*)\{([^}]*)\}")
 _NOT_CALLED = ("__builtin_", "__attribute", "cross_")
 _TAGS = ("struct", "union", "enum")
+_ATTRIBUTES = ("__packed", "__attribute__")
 _KEYWORDS = (
     "auto break case char const continue default do double else enum extern float for goto if "
     "inline int long register return short signed sizeof static struct switch typedef union "
@@ -176,12 +177,25 @@ class Extract:
             # C has no struct with nothing but a flexible array.
             body = self._members(inside, item.file, True)
         at = max(i for i in range(start) if tokens[i][0] in _TAGS)
-        tail = _attributes(tokens[end + 1 :])
+        tail = self._attributes(tokens[end + 1 :], item.file)
         line = tokens[end][1]
         self.write(
             [*tokens[at : start + 1], *body, *tokens[end : end + 1], *tail, (";", line, NOTHING)],
             item.file,
         )
+
+    def _attributes(self, tokens: list[Token], file: str) -> list[Token]:
+        """What is said of a record behind its brace, such as __packed, as far as it is known. An
+        object's name may follow."""
+        kept: list[Token] = []
+        i = 0
+        while tokens[i][0].startswith("_"):
+            word, line, _ = tokens[i]
+            end = (closing(tokens, i + 1) if tokens[i + 1][0] == "(" else i) + 1
+            if word in _ATTRIBUTES or self.defines.lookup(word, file, line) is not None:
+                kept += tokens[i:end]
+            i = end
+        return kept
 
     def _members(self, body: list[Token], file: str, all_of_it: bool) -> list[Token]:
         """The members that are needed and whose types are known. Of a union, and of what is in
@@ -325,14 +339,6 @@ def _brace(tokens: list[Token], tag: str = "") -> int:
         if word == "{" and (not tag or tokens[i - 1][0] == tag):
             return i
     return -1
-
-
-def _attributes(tokens: list[Token]) -> list[Token]:
-    """What is said of a record behind its brace, such as __packed. An object's name may follow."""
-    i = 0
-    while tokens[i][0].startswith("_"):
-        i = (closing(tokens, i + 1) if tokens[i + 1][0] == "(" else i) + 1
-    return tokens[:i]
 
 
 def _members(body: list[Token]) -> Iterator[list[Token]]:
