@@ -314,8 +314,19 @@ def test_switch_with_ranges_and_fallthrough() -> None:
     assert [run(text, a) for a in (1, 4, 2**32 - 1, 7, 2, 9)] == [11, 11, 10, 171, 101, 100]
 
 
-@pytest.mark.parametrize("first", ["back: n = 1;", "{ case 2: n = 1; }", "n = = 1;", "int i = n;"])
-def test_what_may_be_reached_before_the_first_case_is_not_skipped(first: str) -> None:
+@pytest.mark.parametrize(
+    "first",
+    [
+        "back: n = 1;",
+        "{ case 2: n = 1; }",
+        "n = = 1;",
+        "int i = n;",
+        "typedef u8 narrow;",
+        "struct later { int a; };",
+        "(void)sizeof(struct later { int a; });",
+    ],
+)
+def test_what_counts_before_the_first_case_is_not_skipped(first: str) -> None:
     text = "int f(int n) { switch (n) { %s case 1: n = 5; } if (n == 9) goto back; return n; }"
     if "back" not in first:
         text = text.replace("if (n == 9) goto back;", "")

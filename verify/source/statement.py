@@ -333,8 +333,8 @@ class Statements(Declarations):
                         if all(isinstance(s, Declare) and s.init is None for s in inner):
                             before.extend(inner)
                             continue
-                    elif not arms and _has_no_label(child):
-                        continue  # nothing gets there
+                    elif not arms and _is_dead(child):
+                        continue
                     raise Unsupported("a statement before the first case")
                 label = child.child_by_field_name("value")
                 if label is None:
@@ -420,11 +420,19 @@ class Statements(Declarations):
             self.statement(child, out)
 
 
-def _has_no_label(node: Node) -> bool:
-    """Nothing can jump into it."""
+def _is_dead(node: Node) -> bool:
+    """Before the first case: a statement into which nothing jumps, and that leaves no name."""
+    within = node.type == "compound_statement"
+    return node.type.endswith("_statement") and _is_plain(node, within)
+
+
+def _is_plain(node: Node, types: bool) -> bool:
+    """It has no label, and no `types` that are declared in it unless they may be."""
     if node.has_error or node.type in ("labeled_statement", "case_statement"):
         return False
-    return all(map(_has_no_label, node.named_children))
+    if not types and node.type.endswith("_specifier") and node.child_by_field_name("body"):
+        return False
+    return all(_is_plain(child, types) for child in node.named_children)
 
 
 def _shortened(text: str) -> str:
