@@ -107,12 +107,9 @@ class Backend(ABC):
             if status == SAT:
                 possible |= {i, *left}
                 # To look at all that are left of a subject takes longer than to ask.
-                shown = (
-                    []
-                    if alone
-                    else [s for s, of in waiting.items() if self.value(natives[first + of[-1]], 0)]
-                )
-                possible.update(*(waiting.pop(s) for s in shown))
+                heads = {} if alone else {s: natives[first + of[-1]] for s, of in waiting.items()}
+                for also in [s for s, native in heads.items() if self.value(native, 0)]:
+                    possible.update(waiting.pop(also))
                 continue
             if status != UNSAT:
                 undecided.add(i)
