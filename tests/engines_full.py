@@ -119,7 +119,6 @@ def straight(system: System) -> System:
     """Where only one round of each vCPU is looked at, without accesses in between. What is found
     there is found, and much sooner."""
     rounds = [k for k, name in enumerate(system.choices) if name.removesuffix("#B") in ROUND]
-    # The first vCPU's steps come before all else of its own, the second's are after the last's.
     second = [k for k in rounds if system.choices[k].endswith("#B")]
     hand = [len(system.choices) - 1] if second else []
     schedule = [*(k for k in rounds if k not in second), *hand, *second]
@@ -171,6 +170,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--proved", type=float, default=15, help="seconds for a proved one")
     parser.add_argument("--steps", type=int, default=12, help="of the switch, at most")
     given = parser.parse_args(arguments)
+    if unknown := set(given.names) - {q.name for q in questions(given.kernel)}:
+        parser.error(f"no such case: {', '.join(sorted(unknown))}")
     asked = [q for q in questions(given.kernel) if q.name in (given.names or [q.name])]
     limits = Limits(given.seconds, given.proved, given.steps)
     counts: Counter[tuple[bool, str]] = Counter()

@@ -9,6 +9,7 @@ import pytest
 import z3
 
 from proofs import selfcheck
+from tests import engines_full
 from tests.btormc import PROGRAMS, checkers, search
 from tests.kernels.apt import FetchError
 from tests.test_export import kept, stuck
@@ -55,6 +56,11 @@ def test_btormc_agrees(programs: Path, tmp_path: Path, patch: str, name: str) ->
         bad = reaches(programs, system, tmp_path, DEPTH if deep else 2)
         found[prop] = found.get(prop, False) or bad
     assert found == {prop: prop in broken for prop in found}
+
+
+def test_the_campaign_agrees_on_a_mistake_between_two_guests(programs: Path) -> None:
+    assert programs.is_dir()
+    assert engines_full.main(["--seconds", "90", "--proved", "1", "metrics-not-scrubbed"]) == 0
 
 
 def test_sat_level_proofs(programs: Path, tmp_path: Path) -> None:
