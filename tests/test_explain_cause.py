@@ -194,6 +194,8 @@ def test_what_a_phase_leaves() -> None:
     assert reason.steps == (1,) and not reason.absent
     reason = find([load], violation("enter", kind=CHECK), 0)
     assert reason.text == "lamp_load (switch.c:10) sets BLUE to 0x7: the lamp is wrong"
+    reason = find([], violation("enter", kind=CHECK), 0)
+    assert reason.text == "nothing changes BLUE: the lamp is wrong" and not reason.advice
 
 
 def test_a_copy_that_does_not_follow_its_register() -> None:

@@ -135,6 +135,24 @@ def test_a_rewritten_kernel_does_the_same(kernel_tree: Callable[[str], Path]) ->
     assert not outcome.fault, outcome.fault
 
 
+def test_rewritings_leave_alone_what_they_cannot_follow() -> None:
+    text = (
+        "#define CLEAR(x) clear(lamp, x)\n"
+        "static int f(int a, int b)\n{\n\tint lamp = 1;\n\tint c = a ? lamp : b;\n"
+        "\tb += c;\n\tCLEAR(a);\n\treturn b;\n}\n"
+    )
+    rewritten = {kind: set[str]() for kind in ("split", "renamed")}
+    for kind, texts in rewritten.items():
+        texts |= {rewrite(text, "f", kind, Random(seed)) or "" for seed in range(60)}
+    for helper in (new.partition("static")[2].partition("\n}\n")[0] for new in rewritten["split"]):
+        assert "CLEAR" not in helper  # it has no `lamp` there
+    assert any(new for new in rewritten["split"])
+    assert not any("int lamp_" in new or "fuzz_lamp" in new for new in rewritten["renamed"])
+    labelled = "static int f(int a, int b)\n{\n\tint c = 1;\n\treturn a ? c : b;\n}\n"
+    for new in (rewrite(labelled, "f", "renamed", Random(seed)) for seed in range(20)):
+        assert new is not None and "? c :" not in new
+
+
 def test_every_kind_of_rewriting_fits_somewhere() -> None:
     made = {
         kind

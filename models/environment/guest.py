@@ -31,6 +31,17 @@ def _numbers(cpu: Cpu, m: Machine, cell: str) -> tuple[int, ...]:
     )
 
 
+def accesses(cpu: Cpu, m: Machine) -> list[tuple[str, int]]:
+    """The RDMSRs ("R") and WRMSRs ("W") by which a register is read or changed."""
+    found = {("W", number): None for number in cpu.pmu.WRITES_STATUS}
+    for cell in cpu.pmu.registers(m):
+        for number in _numbers(cpu, m, cell):
+            found["R", number] = None
+            if cell != GLOBAL_STATUS:
+                found["W", number] = None
+    return list(found)
+
+
 def _open(cpu: Cpu, m: Machine, access: str, numbers: Sequence[int]) -> Any:
     """The guest's RDMSR ("R") or WRMSR ("W") of one of these MSRs is not intercepted."""
     result = m.flag(False)

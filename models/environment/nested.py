@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from models.environment import bitmap, emulated
+from models.environment import bitmap, emulated, guest
 from models.environment.cpu import Cpu
 from models.environment.emulated import becomes, ghost
 from models.environment.kvm import anything, as_bool, mediated
@@ -338,6 +338,32 @@ def wanted_exits(cpu: Cpu) -> Check:
         "access.nested",
         "what L2 can reach directly, L1 does not want to be asked for",
         "L2 reaches what L1 intercepts",
+        "enter",
+        exits,
+        prepared=True,
+    )
+
+
+def unwanted_exits(cpu: Cpu) -> Check:
+    """L2 reaches what L1 leaves to it and KVM leaves to L1: the merge forgets nothing. Where vmcs02
+    has no bitmap, L1 has none, or none that can be read."""
+
+    def exits(m: Machine) -> list[Item]:
+        inside = m.get("run.inside") & vmx.nested(m) & mediated(m, cpu.vcpu)
+        zero = m.const(0, 1)
+        controls = m.get(f"{VMCS12}.cpu_based_vm_exec_control") | m.get("vmcs.exec_controls")
+        asked = (controls & vmx.RDPMC_EXITING).nonzero()
+        found = [("RDPMC", inside & ~asked, vmx.rdpmc_exits(m))]
+        for access, number in guest.accesses(cpu, m):
+            asked = m.get(_flag("l1", access, number)) | bitmap.intercepts(m, access, number)
+            when = inside & vmx.uses_msr_bitmaps(m) & ~asked
+            found.append((_access(access, number), when, intercepts(m, access, number)))
+        return [Item(name, when, as_bool(m, on, 1), zero) for name, when, on in found]
+
+    return Check(
+        "access.nested.direct",
+        "what neither L1 nor KVM wants to be asked for, L2 reaches directly",
+        "an access of L2 is intercepted that neither L1 nor KVM intercepts",
         "enter",
         exits,
         prepared=True,

@@ -596,6 +596,7 @@ CHECKS = (
     ),
     rules.count_fastpath(_instructions),
     nested.wanted_exits(CPU),
+    nested.unwanted_exits(CPU),
 )
 
 REPLACED = (

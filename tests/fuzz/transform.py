@@ -267,7 +267,10 @@ class Rewriter:
             return None
         if not self._is_free(name):
             return None
-        body = re.sub(rf"(?<![\w.>]){name}\b(?!\s*:[^:])", new, body)
+        # A label, or a member that an initialiser names.
+        if re.search(rf"[;{{}},]\s*{name}\s*:(?!:)", body):
+            return None
+        body = re.sub(rf"(?<![\w.>]){name}\b", new, body)
         return self.text[:start] + body + self.text[end:]
 
     def parenthesised(self) -> str | None:
@@ -372,9 +375,13 @@ class Rewriter:
         declared = sum(s.kind == "declaration" for s in body.inner)
         plain = {v.name for v in self._variables()}
         names = {w for s in body.inner if s.kind == "declaration" for w in self._locals(s)}
-        hidden = (names | self._parameters(head[1])) - plain
+        names |= self._parameters(head[1])
+        hidden = names - plain
         if hidden & words or declared != sum(s.kind == "declaration" for s in body.inner[:first]):
             return None
+        macros = set(re.findall(r"^[ \t]*#[ \t]*define[ \t]+(\w+)", self.text, re.M))
+        if macros & words and not all(self._is_free(name) for name in names - words):
+            return None  # one of them may need a local that the last statements do not name
         if "#" in self.text[start:end] or "\n#" in self.text[start:end]:
             return None
         before = {w for s in body.inner[first:at] for w in self._words(s)}

@@ -166,7 +166,9 @@ def _not_kept(steps: Sequence[Step], violation: Violation, touching: Sequence[in
     name, phase = short(violation.register), violation.phase
     sets = [i for i in touching if steps[i].before != steps[i].after]
     code = phase in ("load", "put")
-    missing = f"{phase} does not set {name}{' back' if phase == 'put' else ''}"
+    missing = f"nothing changes {name}"
+    if code:
+        missing = f"{phase} does not set {name}{' back' if phase == 'put' else ''}"
     advice = f"Set {name} on {phase}" if code else ""
     if not sets:
         return Reason(f"{missing}: {violation.text}", (), advice, absent=True)
