@@ -194,6 +194,16 @@ def test_a_kernel_whose_c_is_garbage(tree: Path, text: bytes, refused: Refusal) 
     assert re.search(r"tree \(7\.3\.0-reference\): no function kvm_\w+.* that can be read;", line)
 
 
+@pytest.mark.parametrize(
+    ("path", "tag"),
+    [("arch/x86/include/asm/kvm_host.h", "kvm_pmu"), ("arch/x86/kvm/vmx/vmcs12.h", "vmcs12")],
+)
+def test_a_kernel_without_a_struct(path: str, tag: str, tree: Path, refused: Refusal) -> None:
+    text = (tree / path).read_text()
+    (tree / path).write_text(text.replace(f"struct {tag} {{", f"struct {tag}_2 {{"))
+    assert f"the tree has no struct {tag} that can be read" in refused("check", "--kernel", "tree")
+
+
 # Patches ----------------------------------------------------------------------------------------
 
 OTHER = """\

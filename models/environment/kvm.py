@@ -13,10 +13,11 @@ from typing import Any
 
 from models.hardware.constants import known
 from models.hardware.pmu import LVTPC
+from verify.errors import BadInput
 from verify.ir.contract import CallSite, Contract
 from verify.ir.machine import Machine
 from verify.ir.program import Program
-from verify.ir.types import Int
+from verify.ir.types import Int, Member
 from verify.target import Assumption
 
 GUEST_LVTPC = "run.guest_lvtpc"
@@ -69,6 +70,14 @@ ASSUMPTIONS = (
         "(pmu.c: kvm_pmu_ops_update)",
     ),
 )
+
+
+def members(program: Program, tag: str) -> Mapping[str, Member]:
+    """The members of a struct. BadInput for a tree that does not define it."""
+    try:
+        return program.record(tag).members
+    except KeyError:
+        raise BadInput(f"the tree has no struct {tag} that can be read") from None
 
 
 def mediated(m: Machine, vcpu: str) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 from models.environment import emulated, host_perf
 from models.environment.cpu import Cpu
-from models.environment.kvm import ALLOWED, CPL, GUEST_LVTPC, PMI, mediated
+from models.environment.kvm import ALLOWED, CPL, GUEST_LVTPC, PMI, mediated, members
 from models.hardware.pmu import Pmu
 from verify.ir.contract import CallSite, Contract
 from verify.ir.machine import Machine
@@ -97,8 +97,8 @@ def reset(m: Machine, registers: Sequence[Register], pmu: str) -> None:
 
 def present(program: Program, pmu: str, fields: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     """Of (cell, member of the struct kvm_pmu at `pmu`) those that the tree has, as paths."""
-    members = program.record("kvm_pmu").members
-    return [(cell, f"{pmu}.{name}") for cell, name in fields if name.partition("[")[0] in members]
+    known = members(program, "kvm_pmu")
+    return [(cell, f"{pmu}.{name}") for cell, name in fields if name.partition("[")[0] in known]
 
 
 _FIXED_COUNTERS = 32

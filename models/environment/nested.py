@@ -19,7 +19,7 @@ from typing import Any
 from models.environment import bitmap, emulated, guest
 from models.environment.cpu import Cpu
 from models.environment.emulated import becomes, ghost
-from models.environment.kvm import anything, as_bool, mediated
+from models.environment.kvm import anything, as_bool, mediated, members
 from models.hardware import msr, vmx
 from verify.ir.contract import CallSite, Contract
 from verify.ir.machine import Machine
@@ -222,7 +222,7 @@ def pointed(m: Machine) -> Iterator[None]:
 
 def _vmcs12(program: Program, m: Machine) -> Any:
     """L1 has anything in its VMCS."""
-    for name, member in program.record("vmcs12").members.items():
+    for name, member in members(program, "vmcs12").items():
         if isinstance(member.type, Int):
             m.set(f"{VMCS12}.{name}", m.fresh(f"vmcs12.{name}", member.type.width))
     return m.address(VMCS12)
