@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -16,6 +17,7 @@ import models.reference
 from tests.report_sample import PROVED, REFUTED, with_results
 from tests.test_source_edit import ALARM, TextTree, functions, is_c, plain, words_of
 from verify import check, cli, relations
+from verify.encode.switch import Like, Switch
 from verify.errors import BadInput
 from verify.mutate import campaign, fate
 from verify.mutate.fate import EQUIVALENT, KILLED, SURVIVED, UNDECIDED, Base, Fate
@@ -414,3 +416,28 @@ def test_mutants_are_judged_in_the_configuration_that_is_given() -> None:
     )
     assert len(fixed) == len(free) == 2
     assert not any(switch.pinned for switch in free) and all(switch.pinned for switch in fixed)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "kvm_pmu_put_guest_pmcs:11:delete",  # in a step
+        "kvm_pmu_load_guest_pmcs:8:always",
+        "set_eventsel:1:delete",  # in accesses
+    ],
+)
+def test_what_does_not_run_the_changed_function_is_taken_from_the_tree(name: str) -> None:
+    request = Request(patches=(METRICS,))
+    tree, _, target, program = relations.load(request)
+    known = [work.switch for work in relations.works_of(target, program, request)]
+    (mutant,) = (m for m in mutants_of(name.partition(":")[0]) if m.id.endswith(f":{name}"))
+    changed = relations.program_of(mutant.apply(tree), target, {})
+    like = [Like(switch, mutant.function) for switch in known]
+    found, whole = (relations.works_of(target, changed, request, given) for given in (like, ()))
+    for work, other, base in zip(found, whole, known, strict=True):
+        for field in fields(Switch):
+            if field.name != "program":
+                assert getattr(work.switch, field.name) == getattr(other.switch, field.name)
+        taken = [name for name, part in work.switch.parts.items() if part is base.parts[name]]
+        ran = [name for name in base.parts if like[0].runs(base.parts[name].relation.functions)]
+        assert ran and sorted((*taken, *ran)) == sorted(base.parts)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from proofs import catalogue
 from verify import frame, replaced
-from verify.encode.switch import Switch, build
+from verify.encode.switch import Like, Switch, build
 from verify.encode.system import System
 from verify.errors import BadInput
 from verify.inputs import find_target, patched, tree_of
@@ -65,9 +65,12 @@ class Work:
     properties: list[Property]
 
 
-def works_of(target: Target, program: Program, request: Request) -> list[Work]:
-    """The switch, and the same with interrupts where that is asked for."""
-    plain = _switch(target, program, request)
+def works_of(
+    target: Target, program: Program, request: Request, like: Sequence[Like] = ()
+) -> list[Work]:
+    """The switch, and the same with interrupts where that is asked for. `like`: those of a tree
+    that is much the same."""
+    plain = _switch(target, program, request, like[0] if like else None)
     found = catalogue.properties(plain)
     chosen = [prop.name for prop in found]
     if target.interrupted is not None:
@@ -75,7 +78,8 @@ def works_of(target: Target, program: Program, request: Request) -> list[Work]:
     names = set(select(chosen, request.properties))
     works = [Work(plain, [prop for prop in found if prop.name in names])]
     if target.interrupted is not None and any(name.startswith(NMI) for name in names):
-        switch = _switch(target.interrupted, program, request, plain.mutable)
+        known = like[1] if len(like) > 1 else None
+        switch = _switch(target.interrupted, program, request, known, plain.mutable)
         found = [
             replace(prop, name=NMI + prop.name, statement=f"{prop.statement}, whenever an NMI hits")
             for prop in catalogue.properties(switch)
@@ -85,15 +89,24 @@ def works_of(target: Target, program: Program, request: Request) -> list[Work]:
 
 
 def _switch(
-    target: Target, program: Program, request: Request, mutable: Set[str] = frozenset()
+    target: Target,
+    program: Program,
+    request: Request,
+    like: Like | None = None,
+    mutable: Set[str] = frozenset(),
 ) -> Switch:
     watch, cells = catalogue.observers(target, program), catalogue.monitors(target, program)
-    return build(target, program, watch, cells, request.config, request.hardware, mutable)
+    known = like.switch.mutable if like else mutable
+    return build(target, program, watch, cells, request.config, request.hardware, known, like)
 
 
-def every_property(request: Request, program: Program) -> list[tuple[Switch, Property]]:
-    """All that can be asked of the tree, each with the relations that it is about."""
-    works = works_of(find_target(request.target), program, replace(request, properties=()))
+def every_property(
+    request: Request, program: Program, like: Sequence[Like] = ()
+) -> list[tuple[Switch, Property]]:
+    """All that can be asked of the tree, each with the relations that it is about. `like`: as for
+    works_of."""
+    request = replace(request, properties=())
+    works = works_of(find_target(request.target), program, request, like)
     return [(work.switch, prop) for work in works for prop in work.properties]
 
 

@@ -113,15 +113,16 @@ class Statements(Expressions):
         """Run a function with arguments that are terms, ints, pointers, or paths of records. It
         is unknown code when its body cannot run."""
         reason = self._refusal(body, args)
-        if body is not None and not reason:
-            return self._run(body, args)
+        if body is not None:
+            self.functions.add(body.name)
+            if not reason:
+                return self._run(body, args)
         pointers = [arg for arg in args if isinstance(arg, Pointer)]
         unknown = self._unknown.code(f"{name}(...)", reason, loc, pointers)
         return self._unknown.result(unknown, kind)
 
     def _run(self, function: Function, args: tuple[Any, ...]) -> Result:
         store, objects, access = self._store, self._objects, self._access
-        self.functions.add(function.name)
         self._frames_made += 1
         prefix = f"%{self._frames_made}."
         result = f"{prefix}?"

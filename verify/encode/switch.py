@@ -63,6 +63,15 @@ class Read:
     expected: Term
     assumes: tuple[Term, ...]
     faults: tuple[Fault, ...] = ()
+    functions: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A relation with all that it changes, and what was not understood of it."""
+
+    relation: Relation
+    not_understood: tuple[NotUnderstood, ...]
 
 
 @dataclass(slots=True)
@@ -76,6 +85,7 @@ class Switch:
     the states after each phase; the guest may look around at the `observed` ones, and has just come
     in at the `entries`. `mutable`: the cells that were taken as no constants. `active`: the switch
     does anything for this vCPU. A fresh vCPU is at `home`, and `steps` lead from there back to it.
+    `parts` has the relations by name as they were made, each from the cells at its `start`.
     """
 
     target: Target
@@ -100,6 +110,8 @@ class Switch:
     setup_functions: frozenset[str] = frozenset()
     hardware: frozenset[str] = frozenset()
     mutable: frozenset[str] = frozenset()
+    start: Mapping[str, Term | Pointer] = field(default_factory=dict)
+    parts: dict[str, Part] = field(default_factory=dict)
 
     def relations(self) -> list[Relation]:
         """Every transition."""
@@ -122,6 +134,20 @@ class Switch:
 Observer = Callable[..., None]
 
 
+@dataclass(frozen=True, slots=True)
+class Like:
+    """A switch of a tree that differs in the body of one `function` (as the IR names it) alone, and
+    is asked about in the same way."""
+
+    switch: Switch
+    function: str
+
+    def runs(self, functions: Iterable[str]) -> bool:
+        """The function, or a part of it, is one of these."""
+        plain = self.function.partition("@")[0]
+        return any(name.partition("@")[0] == plain for name in functions)
+
+
 def build(
     target: Target,
     program: Program,
@@ -130,12 +156,14 @@ def build(
     config: Mapping[str, int],
     hardware: Mapping[str, str],
     mutable: Set[str] = frozenset(),
+    like: Like | None = None,
 ) -> Switch:
     """Run the target's models and the tree's functions symbolically.
 
-    `mutable`: cells that are known to change, which saves finding that out. `observers` with their
-    `monitors` cells (name -> width) watch the hardware accesses. Raises BadInput when a name in
-    `config` or `hardware` or one of its values is not known.
+    `mutable`: cells that are known to change, which saves finding that out. `like`: what does not
+    run the function that differs is taken from there. `observers` with their `monitors` cells
+    (name -> width) watch the hardware accesses. Raises BadInput when a name in `config` or
+    `hardware` or one of its values is not known.
     """
     switch = Switch(target, program)
     switch.home = target.steps(program)[0].start
@@ -156,7 +184,7 @@ def build(
     switch.setup_faults = tuple(machine.faults)
     switch.setup_functions = frozenset(machine.functions)
     changing = {*mutable, *(c for c in cells if c in monitors or target.mutable(c))}
-    while found := _run(switch, machine, after_setup, changing, observers, monitors):
+    while found := _run(switch, machine, after_setup, changing, observers, monitors, like):
         changing |= found
     switch.mutable = frozenset(changing)
     _slice(switch)
@@ -172,6 +200,7 @@ def _run(
     mutable: set[str],
     observers: Sequence[Observer],
     monitors: Mapping[str, int],
+    like: Like | None,
 ) -> set[str]:
     """Fill the relations, taking cells outside `mutable` and the target's prefixes as constant;
     the cells that turned out to change although they were taken as constant."""
@@ -192,8 +221,10 @@ def _run(
             value = after.get(cell)
             start[cell] = t.var(STATE + cell, value.width)
             switch.initial[cell] = value
+    switch.start = start
     found: set[str] = set()
-    not_understood: list[NotUnderstood] = []
+    if like is not None and (like.runs(switch.setup_functions) or start != like.switch.start):
+        like = None
 
     def begin(phase: str) -> Executor:
         machine = after.fork()
@@ -221,13 +252,24 @@ def _run(
             if cell not in switch.initial:
                 found.add(cell)
             post[cell] = value
-        not_understood.extend(machine.not_understood_places)
-        switch.functions |= machine.functions
         assumes, faults = tuple(machine.assumptions), tuple(machine.faults)
-        return Relation(name, post, assumes, faults, *leads, frozenset(machine.functions))
+        made = Relation(name, post, assumes, faults, *leads, frozenset(machine.functions))
+        switch.parts[name] = Part(made, tuple(machine.not_understood_places))
+        return made
 
-    switch.points, switch.steps = {}, []
+    def known(name: str) -> Relation | None:
+        if like is None or like.runs(like.switch.parts[name].relation.functions):
+            return None
+        switch.parts[name] = like.switch.parts[name]
+        return switch.parts[name].relation
+
+    switch.points, switch.steps, switch.parts = {}, [], {}
     for step in target.steps(switch.program):
+        if like is not None and (relation := known(step.name)) is not None:
+            switch.steps.append(relation)
+            for phase in step.phases:
+                switch.points[phase.name] = like.switch.points[phase.name]
+            continue
         machine = begin(step.name)
         machine.observers.extend(observers)
         for name, width in monitors.items():
@@ -241,6 +283,9 @@ def _run(
         return found
     switch.accesses = []
     for access in target.accesses(switch.program):
+        if (relation := known(access.name)) is not None:
+            switch.accesses.append(relation)
+            continue
         machine = begin(access.name)
         machine.observers.extend(observers)
         access.run(machine)
@@ -251,14 +296,21 @@ def _run(
         for i in range(register.count):
             switch.enumerated[register.name, i] = register.enumerated(begin("has"), i)
             for k, read in enumerate(register.ways):
+                key = (register.name, i, k)
+                if like is not None and not like.runs(like.switch.reads[key].functions):
+                    switch.reads[key] = like.switch.reads[key]
+                    continue
                 machine = begin(register.read_phase(i, k))
                 accepted, value, expected = read(machine, i)
                 assumes, faults = tuple(machine.assumptions), tuple(machine.faults)
-                switch.reads[register.name, i, k] = Read(accepted, value, expected, assumes, faults)
+                ran = frozenset(machine.functions)
+                switch.reads[key] = Read(accepted, value, expected, assumes, faults, ran)
     machine = begin("legal")
     switch.legal = [target.legal(machine)]
     switch.active = target.active(begin("active"))
-    switch.not_understood = not_understood
+    parts = switch.parts.values()
+    switch.not_understood = [place for part in parts for place in part.not_understood]
+    switch.functions.update(*(part.relation.functions for part in parts))
     return set()
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from verify import relations
-from verify.encode.switch import Switch
+from verify.encode.switch import Like, Switch
 from verify.errors import BadInput
 from verify.mutate.hunt import bads, hunt, replays
 from verify.mutate.operators import Mutant
@@ -82,7 +82,8 @@ class Base:
 
     def _fate(self, mutant: Mutant) -> Fate:
         program = relations.program_of(mutant.apply(self.tree), self.target, self._request.defines)
-        works = _by_switch(relations.every_property(self._request, program))
+        like = [Like(switch, mutant.function) for switch, _ in self.works]
+        works = _by_switch(relations.every_property(self._request, program, like))
         timeout = self._request.timeout
         known = zip(self._contexts, self._usual, strict=True)
         for (switch, properties), (context, usual) in zip(works, known, strict=True):
