@@ -230,3 +230,37 @@ def test_kvm_may_handle_all_counters_that_a_cpu_can_have(name: str, most: str) -
     kind = {"GP": "PMC", "FIXED": "FIXED_CTR"}[name]
     counters = [cell for cell in switch.initial if cell.startswith(f"hw.{kind}[")]
     assert len(counters) == int(most)
+
+
+def test_what_is_done_between_put_and_load_is_looked_for(tmp_path: Path) -> None:
+    """Load prefers what put has kept elsewhere, and so what is written meanwhile is lost."""
+    tree = shutil.copytree(Path(models.reference.__file__).parent / "tree", tmp_path / "tree")
+    edits = {
+        "arch/x86/include/asm/kvm_host.h": (
+            ("\tu64 eventsel_hw;\n", "\tu64 eventsel_hw;\n\tu64 kept;\n\tbool is_kept;\n"),
+        ),
+        "arch/x86/kvm/pmu.c": (
+            (
+                "value = pmu->gp_counters[i].counter;",
+                "value = pmu->gp_counters[i].is_kept ? pmu->gp_counters[i].kept :"
+                " pmu->gp_counters[i].counter;",
+            ),
+            (
+                "pmu->gp_counters[i].counter = value;",
+                "pmu->gp_counters[i].counter = value;\n\t\tpmu->gp_counters[i].kept = value;"
+                "\n\t\tpmu->gp_counters[i].is_kept = true;",
+            ),
+        ),
+    }
+    for name, changes in edits.items():
+        text = (tree / name).read_text()
+        for old, new in changes:
+            assert text.count(old) == 1
+            text = text.replace(old, new)
+        (tree / name).write_text(text)
+    request = Request(kernel=tree, properties=("restore.PMC",), cache=False)
+    [result] = run(request).results
+    assert result.verdict == REFUTED and result.trace is not None and result.trace.replayed
+    puts = [i for i, step in enumerate(result.trace.steps) if step.phase.startswith("put")]
+    between = [s for s in result.trace.steps[puts[-1] :] if s.phase.startswith("write")]
+    assert between, "the write that is lost is not shown"

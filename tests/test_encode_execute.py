@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tests.ir_programs import CELLS, CONTRACTS, OBJECTS, program
 from tests.test_ir_interp import (
     BOX,
+    CHART,
     FIRST,
     ROOM,
     ROOM_OBJECT,
@@ -74,7 +75,7 @@ from verify.ir.nodes import (
     Text,
     Unmodelled,
 )
-from verify.ir.types import BOOL, S8, S32, U8, U16, U32, U64, VOID, Array, Int, Type
+from verify.ir.types import BOOL, S8, S16, S32, U8, U16, U32, U64, VOID, Array, Int, Type
 from verify.ir.types import Pointer as PointerType
 from verify.ir.word import Word
 
@@ -649,6 +650,20 @@ def test_unknown_code_may_write_what_its_pointers_and_globals_lead_to() -> None:
     assert (place.file, place.line, place.text) == ("f.c", 8, "mystery(...)")
     assert place.reason == "it has neither a contract nor a body"
     assert place.guard is t.true and not machine.faults
+
+
+def test_constants_hold_what_their_initialisers_give_whatever_runs() -> None:
+    x = Local("x", U32)
+    body = (
+        ExprStmt(value(Index(CHART, u32(0), S16)), L),
+        ExprStmt(mystery(u32(1)), L),
+        Return(value(Index(CHART, value(x), S16)), L),
+    )
+    machine = Executor(Tree(function(*body, parameters=[x], result=S16)), NOISE, OBJECTS, CELLS)
+    machine.begin_phase("p")
+    found = machine.call("f", t.var("at", 32))
+    values = [t.evaluate([found], {"at": at})[0] for at in range(3)]
+    assert values == [5, 0, 0xFFFF] and inputs_of(found) == {"at"}
 
 
 def test_unknown_code_without_a_pointer_reaches_no_object_that_needs_one() -> None:

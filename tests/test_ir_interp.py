@@ -55,6 +55,7 @@ from verify.ir.nodes import (
 from verify.ir.types import (
     BOOL,
     S8,
+    S16,
     S32,
     U8,
     U16,
@@ -102,10 +103,10 @@ class Tree:
         return Record(text.removeprefix("struct "))
 
     def object_type(self, name: str) -> Type | None:
-        return U32 if name == "knob" else None
+        return {"knob": U32, "chart": CHART.type}.get(name)
 
     def initialiser(self, name: str) -> dict[str, Const] | None:
-        return None
+        return {"[0]": Const(5, S16), "[2]": Const(-1, S16)} if name == "chart" else None
 
     def constant(self, text: str) -> int | None:
         return None
@@ -157,6 +158,7 @@ def member(base: LValue, name: str) -> Field:
 
 ROOM_OBJECT = Global("room", ROOM)
 FIRST = member(ROOM_OBJECT, "first")
+CHART = Global("chart", Array(S16, 3))
 X, INDEX = Local("x", U32), Local("i", U32)
 
 
@@ -350,6 +352,13 @@ def test_never_assigned_cells_are_inputs_and_pointers_lead_to_new_objects() -> N
     assert m.call("f") == Word(1, 32)
     assert m.get("room.shelf") == "room.shelf->"
     assert m.get("room.shelf->.size") == Word(42, 32)
+
+
+def test_constants_hold_what_their_initialisers_give() -> None:
+    m = machine(function(Return(value(Index(CHART, value(X), S16)), L), parameters=[X], result=S16))
+    for index, number in enumerate((5, 0, 0xFFFF)):
+        assert m.call("f", Word(index, 32)) == Word(number, 16)
+    assert m.get("chart[2]") == Word(0xFFFF, 16)
 
 
 def test_records_are_copied_member_by_member() -> None:

@@ -146,9 +146,8 @@ def check_tables(program: CProgram) -> None:
     assert "intel_mediated_pmu_load" in calls(program.function("kvm_mediated_pmu_load"))
     assert "intel_pmu_set_msr" in calls(program.function("kvm_pmu_set_msr"))
     assert program.table("intel_pmu_ops")["mediated_put"] == "intel_mediated_pmu_put"
-    constants = program.initialiser("intel_pmu_ops")
-    assert constants is not None
-    assert constants[".GP_COUNTER_BASE"].value == program.constant("MSR_IA32_PMC0") == 0x4C1
+    assert program.constant("MSR_IA32_PMC0") == 0x4C1
+    assert program.initialiser("intel_pmu_ops") is None  # it is not `const`
     assert program.object_type("kvm_pmu_ops") == Record("kvm_pmu_ops")
 
 

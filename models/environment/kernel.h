@@ -55,11 +55,61 @@ typedef s64 atomic64_t;
 #define EXPORT_SYMBOL_FOR_KVM_INTERNAL(s)
 #define EXPORT_STATIC_CALL_GPL(s)
 #define module_param(n, t, p)
-#define pr_debug_ratelimited(...) ((void)0)
-#define pr_warn_ratelimited(...) ((void)0)
-#define printk_once(...) ((void)0)
+#define lockdep_assert_preemption_disabled() ((void)0)
+#define lockdep_assert_held(lock) ((void)0)
+#define lockdep_assert_once(c) ((void)0)
 #define array_index_nospec(index, size) (index)
 #define container_of_const(p, t, m) container_of(p, t, m)
+
+/* Messages: what they are about is fetched */
+#define __model_say(...) ((void)(__VA_ARGS__))
+#define pr_err(...) __model_say(__VA_ARGS__)
+#define pr_warn(...) __model_say(__VA_ARGS__)
+#define pr_info(...) __model_say(__VA_ARGS__)
+#define pr_debug(...) __model_say(__VA_ARGS__)
+#define pr_err_once(...) __model_say(__VA_ARGS__)
+#define pr_warn_once(...) __model_say(__VA_ARGS__)
+#define pr_info_once(...) __model_say(__VA_ARGS__)
+#define pr_err_ratelimited(...) __model_say(__VA_ARGS__)
+#define pr_warn_ratelimited(...) __model_say(__VA_ARGS__)
+#define pr_info_ratelimited(...) __model_say(__VA_ARGS__)
+#define pr_debug_ratelimited(...) __model_say(__VA_ARGS__)
+#define printk_once(...) __model_say(__VA_ARGS__)
+
+/*
+ * Order of memory accesses, locks and preemption: one CPU is looked at. Nothing here enables
+ * interrupts where they were off.
+ */
+#define barrier() ((void)0)
+#define smp_mb() ((void)0)
+#define smp_rmb() ((void)0)
+#define smp_wmb() ((void)0)
+#define preempt_disable() ((void)0)
+#define preempt_enable() ((void)0)
+#define rcu_read_lock() ((void)0)
+#define rcu_read_unlock() ((void)0)
+#define spin_lock(lock) ((void)0)
+#define spin_unlock(lock) ((void)0)
+#define raw_spin_lock(lock) ((void)0)
+#define raw_spin_unlock(lock) ((void)0)
+#define mutex_lock(lock) ((void)0)
+#define mutex_unlock(lock) ((void)0)
+#define guard(class) __model_guard_##class
+#define __model_guard_preempt() ((void)0)
+#define __model_guard_irqsave() ((void)0)
+#define __model_guard_rcu() ((void)0)
+#define __model_guard_spinlock(lock) ((void)0)
+#define __model_guard_raw_spinlock(lock) ((void)0)
+#define __model_guard_mutex(lock) ((void)0)
+/* A `break` leaves it, as in the kernel */
+#define scoped_guard(class, ...) __model_scoped_##class
+#define __model_scoped for (bool __once = true; __once; __once = false)
+#define __model_scoped_preempt __model_scoped
+#define __model_scoped_irqsave __model_scoped
+#define __model_scoped_rcu __model_scoped
+#define __model_scoped_spinlock __model_scoped
+#define __model_scoped_raw_spinlock __model_scoped
+#define __model_scoped_mutex __model_scoped
 
 void __model_warn(void);
 #define WARN_ON(c) ({ bool __warned = !!(c); if (__warned) __model_warn(); __warned; })
@@ -79,6 +129,66 @@ void __model_warn(void);
 #define max(a, b) ({ typeof(a) __a = (a); typeof(b) __b = (b); __a > __b ? __a : __b; })
 #define min_t(t, a, b) ({ t __a = (a); t __b = (b); __a < __b ? __a : __b; })
 #define max_t(t, a, b) ({ t __a = (a); t __b = (b); __a > __b ? __a : __b; })
+#define clamp(v, low, high) min(max(v, low), high)
+#define swap(a, b) do { typeof(a) __a = (a); (a) = (b); (b) = __a; } while (0)
+#define lower_32_bits(n) ((u32)(n))
+#define upper_32_bits(n) ((u32)((u64)(n) >> 32))
+#define xchg(p, new) ({ typeof(*(p)) __was = *(p); *(p) = (new); __was; })
+#define cmpxchg(p, old, new) \
+	({ \
+		typeof(*(p)) __old = (old), __new = (new), __was = *(p); \
+		if (__was == __old) \
+			*(p) = __new; \
+		__was; \
+	})
+
+/* Counts and places of bits */
+static inline unsigned long hweight64(u64 word)
+{
+	unsigned long count = 0;
+	int i;
+
+	for (i = 0; i < 64; i++)
+		count += (word >> i) & 1;
+	return count;
+}
+
+/* From 1 on; 0 when there is none. */
+static inline int fls64(u64 word)
+{
+	int i, last = 0;
+
+	for (i = 0; i < 64; i++)
+		if ((word >> i) & 1)
+			last = i + 1;
+	return last;
+}
+
+static inline int __model_first_bit(u64 word)
+{
+	int i, first = 0;
+
+	for (i = 63; i >= 0; i--)
+		if ((word >> i) & 1)
+			first = i + 1;
+	return first;
+}
+
+#define hweight8(word) ((unsigned int)hweight64((u8)(word)))
+#define hweight16(word) ((unsigned int)hweight64((u16)(word)))
+#define hweight32(word) ((unsigned int)hweight64((u32)(word)))
+#define hweight_long(word) hweight64(word)
+#define fls(word) fls64((u32)(word))
+#define ffs(word) __model_first_bit((u32)(word))
+#define __fls(word) ((unsigned long)(fls64(word) - 1))
+#define __ffs(word) ((unsigned long)(__model_first_bit(word) - 1))
+#define ilog2(word) (fls64(word) - 1)
+#define sign_extend64(value, at) ((s64)((u64)(value) << (63 - (at))) >> (63 - (at)))
+
+#define FIELD_GET(mask, word) \
+	((typeof(mask))(((word) & (mask)) >> (__model_first_bit(mask) - 1)))
+#define FIELD_PREP(mask, value) \
+	(((typeof(mask))(value) << (__model_first_bit(mask) - 1)) & (mask))
 
 /* Only whole objects, by a size that names their type: __same_type_p compares two sizeofs' types */
 #define memset(p, c, n) \
@@ -184,6 +294,25 @@ static inline bool bitmap_intersects(const unsigned long *a, const unsigned long
 	return (a[0] & b[0] & __model_low_bits(bits)) != 0;
 }
 
+static inline unsigned int bitmap_weight(const unsigned long *map, unsigned int bits)
+{
+	if (bits > 64)
+		__model_outside();
+	return hweight64(map[0] & __model_low_bits(bits));
+}
+
+static inline unsigned long find_next_bit(const unsigned long *map, unsigned long size,
+					  unsigned long start)
+{
+	unsigned long bit;
+
+	for (bit = start; bit < size; bit++)
+		if (test_bit(bit, map))
+			return bit;
+	return size;
+}
+
+#define find_first_bit(map, size) find_next_bit(map, size, 0)
 #define for_each_set_bit(bit, map, size) \
 	for ((bit) = 0; (bit) < (size); (bit)++) \
 		if (!test_bit((bit), (map))) \
@@ -199,6 +328,16 @@ static inline void atomic64_andnot(s64 bits, atomic64_t *v)
 {
 	*v &= ~bits;
 }
+
+/* Static keys may be on or off */
+#define DEFINE_STATIC_KEY_FALSE(name) bool name
+#define DEFINE_STATIC_KEY_TRUE(name) bool name
+#define DECLARE_STATIC_KEY_FALSE(name) extern bool name
+#define DECLARE_STATIC_KEY_TRUE(name) extern bool name
+#define static_branch_likely(key) (*(key))
+#define static_branch_unlikely(key) (*(key))
+#define static_branch_enable(key) ((void)(*(key) = true))
+#define static_branch_disable(key) ((void)(*(key) = false))
 
 /* perf's NMI handler */
 typedef int atomic_t;

@@ -13,6 +13,7 @@ from functools import lru_cache
 from verify.encode.names import Input, below, value_of
 from verify.encode.store import UNSET, Cell, Pointer, local_root, merge
 from verify.encode.term import Term, const, ite, true
+from verify.ir.nodes import Const
 from verify.ir.program import Program
 from verify.ir.types import Array, Int, Record, Type
 from verify.ir.types import Pointer as PointerType
@@ -66,6 +67,7 @@ class Objects:
         self._cells = cells
         self._model_roots = {root(cell) for cell in cells}
         self._types: dict[str, Type | None] = {}
+        self._fixed: dict[str, Mapping[str, Const] | None] = {}
         self.locals: dict[str, Type] = {}
         # The input that unassigned parts of a local are, or None where they are zero.
         self.undefined: dict[str, Input | None] = {}
@@ -74,7 +76,7 @@ class Objects:
     def fork(self) -> Objects:
         """A copy that goes its own way; no function may be running."""
         copy = Objects(self._program, self._objects, self._cells)
-        copy._types = self._types
+        copy._types, copy._fixed = self._types, self._fixed
         copy.havocs = list(self.havocs)
         return copy
 
@@ -179,11 +181,21 @@ class Objects:
         else:
             name = ((true, f"init/{path}"),)
         if isinstance(kind, Int):
+            if not local and (fixed := self._values(root(path))) is not None:
+                found = fixed.get(path[len(root(path)) :])
+                return const(found.value if found is not None else 0, kind.width)
             value = const(0, kind.width) if name is None else read_input(name, kind)
             return value if local else self._after_havocs(path, kind, value)
         if local:
             return Pointer.to(None if name is None else UNSET)
         return Pointer.to(path + "->")
+
+    def _values(self, name: str) -> Mapping[str, Const] | None:
+        """What a `const` object holds."""
+        if name not in self._fixed:
+            own = name in self._model_roots or name in self._objects
+            self._fixed[name] = None if own else self._program.initialiser(name)
+        return self._fixed[name]
 
     def _after_havocs(self, path: str, kind: Int, value: Term) -> Term:
         if self.havocs and self.is_state(path):
@@ -197,8 +209,8 @@ class Objects:
     # Unknown code -----------------------------------------------------------------------------
 
     def is_state(self, path: str) -> bool:
-        """Not a local, and not frozen."""
-        return not path.startswith(("%", *FROZEN))
+        """Not a local, not frozen, and no constant."""
+        return not path.startswith(("%", *FROZEN)) and self._values(root(path)) is None
 
     def roots(self) -> set[str]:
         """Every object that is declared."""

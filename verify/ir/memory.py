@@ -225,8 +225,21 @@ class Memory:
             raise Fault(f"{path} is not a scalar")
         if name is None:
             return Word(0, actual.width)
+        if not path.startswith("%") and (fixed := self._fixed(path)) is not None:
+            return Word(fixed & (1 << actual.width) - 1, actual.width)
         value = self._inputs(name, actual.width)
         return Word(value != 0 if actual.boolean else value, actual.width)
+
+    def _fixed(self, path: str) -> int | None:
+        """What a part of a `const` object holds."""
+        name = path[: min((at for c in ".[-" if (at := path.find(c)) >= 0), default=len(path))]
+        if name in self._objects or path in self._widths:
+            return None
+        values = self._program.initialiser(name)
+        if values is None:
+            return None
+        found = values.get(path[len(name) :])
+        return 0 if found is None else found.value
 
     def _undefined(self, path: str) -> str | None:
         """The name of the input that a never assigned part of a local is, or None for zero."""

@@ -54,7 +54,8 @@ class Program(Protocol):
         ...
 
     def initialiser(self, name: str) -> dict[str, Const] | None:
-        """Constant initial value of a file-scope object by member path ("" for a scalar)."""
+        """The values of a `const` object by path from it ("" for a scalar), whatever it does not
+        name being zero."""
         ...
 
     def constant(self, text: str) -> int | None:

@@ -17,11 +17,12 @@ from verify.prove.ask import Solve
 from verify.prove.context import Context
 from verify.prove.goal import SAT, UNSAT, Answer, Goal
 from verify.prove.prefer import wishes
-from verify.prove.property import Property, Violation
+from verify.prove.property import READ, Property, Violation
 from verify.prove.variants import WRONG, Refuted, consequences, variants
 from verify.result import PROVED, REFUTED, UNKNOWN, VACUOUS
 
-CYCLES = (0, 1)
+WAYS = ((0, False), (1, False), (1, True))
+"""Of looking for runs: rounds before the last one, and whether accesses come between."""
 
 
 @dataclass(slots=True)
@@ -65,7 +66,7 @@ class _Case:
     doubt: str = ""
     seconds: float = 0.0
     solver: str = ""
-    tries: list[tuple[int, list[Violation]]] = field(default_factory=list)
+    tries: list[tuple[int, bool, list[Violation]]] = field(default_factory=list)
     scenario: reach.Scenario | None = None
     model: dict[str, int] = field(default_factory=dict)
 
@@ -127,8 +128,12 @@ class Judge:
         """Look for runs from a fresh vCPU, shorter ones first, and for the most telling run of each
         kind that was found, while the search goes on for others."""
         for case in cases:
+            groups = reach.alike(self.switch, case.suspects)
             case.tries = [
-                (n, group) for n in CYCLES for group in reach.alike(self.switch, case.suspects)
+                (*way, group)
+                for way in WAYS
+                for group in groups
+                if not way[1] or (case.prop.after is None and group[0].phase != READ)
             ]
         waiting, found = list(cases), list[_Case]()
         while waiting or found:
@@ -148,11 +153,11 @@ class Judge:
             waiting = [case for case in waiting if case.scenario is None and case.tries]
 
     def _scenarios(
-        self, prop: Property, cycles: int, group: Sequence[Violation]
+        self, prop: Property, cycles: int, between: bool, group: Sequence[Violation]
     ) -> list[reach.Scenario]:
         if prop.after is not None:
             return reach.chained(self.switch, prop.after, group, cycles)
-        return reach.alone(self.switch, group, cycles)
+        return reach.alone(self.switch, group, cycles, between=between)
 
 
 def _judgement(
@@ -175,7 +180,7 @@ def _judgement(
     if case.suspects:
         suspect = case.suspects[0]
         result.reason = f"not inductive for {suspect.register or suspect.phase}, and no run of "
-        result.reason += f"up to {CYCLES[-1] + 1} switches from a fresh vCPU breaks it"
+        result.reason += f"up to {WAYS[-1][0] + 1} switches from a fresh vCPU breaks it"
     elif case.reasons:
         result.reason = case.reasons[0]
     elif case.doubt:

@@ -183,17 +183,21 @@ def alike(switch: Switch, violations: Sequence[Violation]) -> list[list[Violatio
 
 
 def alone(
-    switch: Switch, violations: Sequence[Violation], cycles: int, accesses: bool = True
+    switch: Switch,
+    violations: Sequence[Violation],
+    cycles: int,
+    accesses: bool = True,
+    between: bool = False,
 ) -> list[Scenario]:
     """Each of some `alike` violations after `cycles` rounds of the same vCPU, and before those, and
-    before a read, any `accesses` that can matter."""
+    before a read, any `accesses` that can matter; also `between` those rounds and the last one."""
     pair = violations[0].pair or NOBODY
     run = _Run(switch, pair, "", lambda n: True)
     run.legal()
     if accesses:
         run.prepare(_concerned(switch, violations, cycles))
     run.rounds(cycles)
-    if accesses and cycles and violations[0].phase == READ:
+    if accesses and cycles and (between or violations[0].phase == READ):
         run.prepare(_concerned(switch, violations, 0))
     if pair.lasting:
         # What the runs share by definition must still be equal after the prefix.

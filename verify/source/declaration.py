@@ -43,7 +43,7 @@ class Declarations(Initialisers):
             elif declarator.type == "function_declarator":
                 continue
             elif "static" in storage:
-                self._static(name, kind, value_node)
+                self._static(name, kind, value_node, self.is_const(node, declarator))
             else:
                 self._variable(name, kind, value_node, loc, out)
 
@@ -89,14 +89,14 @@ class Declarations(Initialisers):
         if isinstance(kind, Record) and self.unit.layout(kind.tag) is None:
             raise Unsupported(f"the type {kind.tag}")
 
-    def _static(self, name: str, kind: Type, value_node: Node | None) -> None:
+    def _static(self, name: str, kind: Type, value_node: Node | None, const: bool) -> None:
         """A local that lives on: a global object of its own."""
         if value_node is not None:
             kind = self.sized(kind, value_node)
         target = Global(f"{self.prefix}${name}", kind)
         found = {} if value_node is None else self.initial(target, value_node)
         known = {path: value for path, value in found.items() if isinstance(value, Const)}
-        self.unit.define(target.name, kind, known if len(known) == len(found) else None)
+        self.unit.define(target.name, kind, known if len(known) == len(found) else None, const)
         self.bind(name, target)
 
     def specifier(self, node: Node, out: list[Stmt]) -> None:

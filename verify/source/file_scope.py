@@ -37,7 +37,7 @@ class FileScope(Types, Protocol):
     def is_type(self, name: str) -> bool:
         """Whether a name is a typedef's."""
 
-    def define(self, name: str, kind: Type, initial: dict[str, Const] | None) -> None:
+    def define(self, name: str, kind: Type, initial: dict[str, Const] | None, const: bool) -> None:
         """A function has an object of its own (`static`)."""
 
     def note_implicit(self, name: str) -> None:

@@ -118,6 +118,14 @@ class Initialisers(Expressions):
             raise Unsupported("an element of what is no array")
         return Index(target, Const(index, S32), kind.of)
 
+    def is_const(self, node: Node, declarator: Node) -> bool:
+        """Whether a declaration makes a declarator's object, or all elements of it, `const`."""
+        inner: Node | None = declarator
+        while inner is not None and inner.type == "array_declarator":
+            inner = inner.child_by_field_name("declarator")
+        qualifiers = {self.syntax.of(c) for c in node.children if c.type == "type_qualifier"}
+        return inner is not None and inner.type == "identifier" and "const" in qualifiers
+
     # At file scope ----------------------------------------------------------------------------
 
     def initial(self, target: Global, node: Node) -> dict[str, Expr | None]:

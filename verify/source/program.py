@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from verify.ir.nodes import Const, Function, FunctionName
 from verify.ir.program import Dialect
 from verify.ir.split import AFTER, BEFORE, part
-from verify.ir.types import RecordDef, Type
+from verify.ir.types import Int, RecordDef, Type
 from verify.source.index import PRELUDE, Index
 from verify.source.layout import Members, Part
 from verify.source.source_file import Item
@@ -70,14 +70,17 @@ class CProgram:
         return self._globals.object(name)
 
     def initialiser(self, name: str) -> dict[str, Const] | None:
-        """Constant initial values by path from the object (`""`, `.a.b`, `[0].c`); what it does
-        not name is zero. None when the object is not defined or its value is not constant.
+        """The values of a `const` object by path from it (`""`, `.a.b`, `[0].c`); what it does not
+        name is zero. None when the object is not defined, can change, or is not known.
 
         Pointers are left out: null ones are zero, and for functions there is `table`.
         """
-        found = self._globals.initial(name)
-        if found is None or None in found.values():
+        found = self._globals.initial(name) if self._globals.is_const(name) else None
+        if found is None:
             return None
+        for value in found.values():
+            if value is None or (isinstance(value.type, Int) and not isinstance(value, Const)):
+                return None
         return {path: value for path, value in found.items() if isinstance(value, Const)}
 
     def table(self, name: str) -> dict[str, str]:

@@ -131,6 +131,8 @@ class Syntax:
                 out.append(word)
                 i += 1
             elif word in _DROPPED:
+                if word == "const" and (i == 0 or tokens[i - 1][0] == "static"):
+                    out.append(word)  # of an object of its own, which keeps its value
                 i += 1
             elif word == "sizeof":
                 # Parentheses around it: tree-sitter takes `sizeof (T) - 1` for one of a cast.

@@ -39,6 +39,7 @@ class Globals:
         self._objects: dict[str, Type | None] = {}
         self._signatures: dict[str, Signature | None] = {}
         self._initials: dict[str, dict[str, Expr | None] | None] = {}
+        self._consts: dict[str, bool] = {}
         self._functions: dict[str, Function | None] = {}
         self._meanings: dict[tuple[str, str, str], str] = {}
         self._files = {_place(file.path): file.path for file in index.files}
@@ -313,9 +314,21 @@ class Globals:
         except Unsupported:
             return Record("?")
 
-    def define(self, name: str, kind: Type, initial: dict[str, Const] | None) -> None:
+    def define(self, name: str, kind: Type, initial: dict[str, Const] | None, const: bool) -> None:
         self._objects[name] = kind
+        self._consts[name] = const
         self._initials[name] = {"": None} if initial is None else dict(initial)
+
+    def is_const(self, name: str) -> bool:
+        """Whether nothing can change an object."""
+        if name not in self._consts:
+            item = self._object(name)
+            lowering = None if item is None else self._lower(item, _plain(name))
+            found = None if lowering is None else _declarator(lowering, _plain(name))
+            self._consts[name] = (
+                lowering is not None and found is not None and lowering.is_const(*found[:2])
+            )
+        return self._consts[name]
 
     def initial(self, name: str) -> dict[str, Expr | None] | None:
         """What an object's initialiser gives, by path; None when the tree does not define it."""
