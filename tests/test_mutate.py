@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import pytest
 from hypothesis import given, settings
@@ -216,6 +216,9 @@ class Oracle:
             raise ValueError("no")
         return Fate({"delete": KILLED, "always": SURVIVED}.get(mutant.operator, EQUIVALENT), "p")
 
+    def learn(self, fate: Fate) -> None:
+        pass
+
 
 @pytest.fixture
 def oracle(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -245,6 +248,28 @@ def test_processes_that_die_leave_a_mutant_undecided(
         assert outcome.fate.kind == kinds.get(outcome.mutant.operator, UNDECIDED)
         if outcome.mutant.operator == "negate":
             assert outcome.fate.reason == "internal error: ValueError: no"
+
+
+@pytest.mark.usefixtures("oracle")
+def test_a_process_does_some_mutants_and_what_it_learnt_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Numbered(Oracle):
+        learnt: ClassVar[list[Fate]] = []
+
+        def fate(self, mutant: Mutant) -> Fate:
+            return Fate(KILLED, f"{os.getpid()} after {len(self.learnt)}")
+
+        def learn(self, fate: Fate) -> None:
+            self.learnt.append(fate)
+
+    monkeypatch.setattr(campaign, "Base", Numbered)
+    monkeypatch.setattr(campaign, "SOME", 3)
+    found = campaign.run(Request(jobs=1, cache=False), [FUNCTION], 8, lambda *_: None)
+    told = [outcome.fate.by.split(" after ") for outcome in found.outcomes]
+    assert [after for _, after in told] == ["0"] * 3 + ["3"] * 3 + ["6"] * 2
+    assert len({process for process, _ in told}) == 3
+    assert Numbered.learnt == [outcome.fate for outcome in found.outcomes]
 
 
 @pytest.mark.usefixtures("oracle")

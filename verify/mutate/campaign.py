@@ -25,6 +25,8 @@ from verify.source.edit_function import Function
 from verify.source.program import CProgram
 from verify.source.tree import Tree
 
+SOME = 12
+"""Mutants of one process, which keeps all the terms that it makes until it ends."""
 Done = Callable[[int, int], None]
 """Told how many mutants of how many have met their fate."""
 
@@ -169,6 +171,7 @@ class _Worker:
     def __init__(self, base: Base, chosen: Sequence[Mutant], others: Sequence[_Worker]) -> None:
         self.connection, there = multiprocessing.Pipe()
         self.mutant: int | None = None
+        self.given = 0
         ours = [self.connection, *(other.connection for other in others)]
         fork = multiprocessing.get_context("fork")
         self._process = fork.Process(target=_work, args=(base, chosen, there, ours), daemon=True)
@@ -177,6 +180,7 @@ class _Worker:
 
     def give(self, mutant: int) -> None:
         self.mutant = mutant
+        self.given += 1
         self.connection.send(mutant)
 
     def end(self) -> None:
@@ -219,22 +223,22 @@ def _in_processes(
             ready = wait([worker.connection for worker in workers])
             for worker in [w for w in workers if w.connection in ready]:
                 assert worker.mutant is not None
+                full = worker.given == SOME
                 try:
                     fate: Fate = worker.connection.recv()
                 except (EOFError, OSError):
-                    yield worker.mutant, Fate(UNDECIDED, reason="the process that did it has died")
-                    worker.end()
-                    workers.remove(worker)
-                    if waiting:
-                        workers.append(_Worker(base, chosen, workers))
-                        workers[-1].give(waiting.pop())
-                    continue
+                    full = True
+                    fate = Fate(UNDECIDED, reason="the process that did it has died")
+                base.learn(fate)
                 yield worker.mutant, fate
-                if waiting:
+                if waiting and not full:
                     worker.give(waiting.pop())
-                else:
-                    worker.end()
-                    workers.remove(worker)
+                    continue
+                worker.end()
+                workers.remove(worker)
+                if waiting:
+                    workers.append(_Worker(base, chosen, workers))
+                    workers[-1].give(waiting.pop())
     finally:
         for worker in workers:
             worker.end()

@@ -75,10 +75,13 @@ class Base:
             fate = self._fate(mutant)
         except BadInput as error:
             fate = Fate(UNDECIDED, reason=str(error))
-        if fate.kind == KILLED:
-            # What killed the last one kills the next one, as often as not.
-            self._lately = {fate.by: None, **self._lately}
+        self.learn(fate)
         return replace(fate, seconds=time.monotonic() - began)
+
+    def learn(self, fate: Fate) -> None:
+        """What killed the last one kills the next one, as often as not."""
+        if fate.kind == KILLED:
+            self._lately = {fate.by: None, **self._lately}
 
     def _fate(self, mutant: Mutant) -> Fate:
         program = relations.program_of(mutant.apply(self.tree), self.target, self._request.defines)
