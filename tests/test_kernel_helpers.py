@@ -48,6 +48,13 @@ u64 compared(u64 x, u64 y)
 	return was ^ x << 1;
 }
 u64 clamped(u64 x, u64 y) { return clamp(x, 5, y | 5); }
+TRACE_EVENT(lamp,
+	TP_PROTO(u64 x, u64 y),
+	TP_ARGS(x, y),
+	TP_STRUCT__entry(__field(u64, x) __field(u64, y)),
+	TP_fast_assign(__entry->x = x; __entry->y = y++;),
+	TP_printk("%llu %llu", __entry->x, __entry->y)
+);
 u64 guarded(u64 x)
 {
 	u64 i, count = 0;
@@ -61,6 +68,7 @@ u64 guarded(u64 x)
 		}
 		count += 16;
 	}
+	trace_lamp(x, count);
 	pr_warn_once("%llu\\n", count++);
 	return count;
 }

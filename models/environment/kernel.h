@@ -76,6 +76,14 @@ typedef s64 atomic64_t;
 #define pr_debug_ratelimited(...) __model_say(__VA_ARGS__)
 #define printk_once(...) __model_say(__VA_ARGS__)
 
+/* Tracepoints look at what they are given, and change nothing of it */
+#define TP_PROTO(...) __VA_ARGS__
+#define TRACE_EVENT(name, parameters, ...) static inline void trace_##name(parameters) { }
+#define TRACE_EVENT_CONDITION(name, parameters, ...) TRACE_EVENT(name, parameters)
+#define DECLARE_EVENT_CLASS(name, ...)
+#define DEFINE_EVENT(class, name, parameters, ...) TRACE_EVENT(name, parameters)
+#define DEFINE_EVENT_PRINT(class, name, parameters, ...) TRACE_EVENT(name, parameters)
+
 /*
  * Order of memory accesses, locks and preemption: one CPU is looked at. Nothing here enables
  * interrupts where they were off.
@@ -84,6 +92,8 @@ typedef s64 atomic64_t;
 #define smp_mb() ((void)0)
 #define smp_rmb() ((void)0)
 #define smp_wmb() ((void)0)
+#define smp_mb__before_atomic() ((void)0)
+#define smp_mb__after_atomic() ((void)0)
 #define preempt_disable() ((void)0)
 #define preempt_enable() ((void)0)
 #define rcu_read_lock() ((void)0)
@@ -347,7 +357,6 @@ typedef int atomic_t;
 #define atomic_read(v) __model_atomic_read()
 int __model_static_x86_pmu_handle_irq(struct pt_regs *regs);
 int __model_atomic_read(void);
-u64 sched_clock(void);
 void perf_sample_event_took(u64 nanoseconds);
 
 /* Privileged instructions (models/hardware) */
@@ -366,6 +375,14 @@ u64 rdpmc(u32 counter);
 #define rdpmcl(counter, value) ((value) = rdpmc(counter))
 int wrmsrq_safe(u32 msr, u64 value);
 void apic_write(u32 reg, u32 value);
+
+/* The time, and which CPU this is, may be anything */
+u64 sched_clock(void);
+u64 ktime_get_ns(void);
+s64 ktime_get(void);
+int __model_processor_id(void);
+#define smp_processor_id() __model_processor_id()
+#define raw_smp_processor_id() __model_processor_id()
 
 /* Per-CPU variables of the one CPU that is looked at */
 #define DEFINE_PER_CPU(type, name) type name

@@ -3,6 +3,12 @@
  * starts with __model is answered by a contract in models/environment/kvm.py.
  */
 
+#define vcpu_err(vcpu, ...) __model_say(__VA_ARGS__)
+#define vcpu_debug(vcpu, ...) __model_say(__VA_ARGS__)
+#define vcpu_err_ratelimited(vcpu, ...) __model_say(__VA_ARGS__)
+#define vcpu_debug_ratelimited(vcpu, ...) __model_say(__VA_ARGS__)
+#define vcpu_unimpl(vcpu, ...) __model_say(__VA_ARGS__)
+
 /* The vendor's table is constant once KVM is loaded (pmu.c: kvm_pmu_ops_update). */
 #define kvm_pmu_call(func) kvm_pmu_ops.func
 #define kvm_pmu_ops_update(ops) ((void)0)
@@ -21,6 +27,9 @@ bool kvm_is_cr4_bit_set(struct kvm_vcpu *vcpu, unsigned long cr4_bit);
 #define static_cpu_has(feature) __model_cpu_has(feature)
 
 bool __model_cpu_has(unsigned int feature);
+bool kvm_cpu_cap_has(unsigned int x86_feature);
+bool guest_cpuid_is_intel_compatible(struct kvm_vcpu *vcpu);
+bool guest_cpuid_is_amd_compatible(struct kvm_vcpu *vcpu);
 bool guest_cpu_cap_has(struct kvm_vcpu *vcpu, unsigned int x86_feature);
 bool cpuid_model_is_consistent(struct kvm_vcpu *vcpu);
 bool kvm_can_set_cpuid_and_feature_msrs(struct kvm_vcpu *vcpu);

@@ -260,6 +260,11 @@ def contracts(
         "perf_get_hw_event_config": _event_config(program, events),
         "pmc_is_event_allowed": _allowed,
         "__model_op_get_cpl": cell(CPL),
+        **dict.fromkeys(("ktime_get", "ktime_get_ns"), anything("time")),
+        "__model_processor_id": anything("processor"),
+        "kvm_cpu_cap_has": anything("kvm_cpu_cap_has"),
+        "guest_cpuid_is_intel_compatible": anything("vendor"),
+        "guest_cpuid_is_amd_compatible": anything("vendor"),
         "kvm_is_cr0_bit_set": anything("cr0"),
         "kvm_is_cr4_bit_set": anything("cr4"),
     }

@@ -18,6 +18,7 @@ from verify.target import Access, Assumption, Callers, Frame, Phase, Register, S
 HEADERS = (
     "arch/x86/kvm/x86.h",
     "arch/x86/kvm/msrs.h",
+    "arch/x86/kvm/trace.h",
     "arch/x86/include/asm/kvm_host.h",
     "include/linux/kvm_host.h",
     "arch/x86/include/asm/perf_event.h",
