@@ -374,7 +374,7 @@ class Convinced:
     def __init__(self, *_: object) -> None:
         pass
 
-    def judge(self, properties: Sequence[Any]) -> list[Any]:
+    def judge_until_refuted(self, properties: Sequence[Any]) -> list[Any]:
         return [SimpleNamespace(prop=p, verdict="proved", scenario=None) for p in properties]
 
 

@@ -169,6 +169,30 @@ def test_what_takes_many_cycles_is_not_decided() -> None:
     assert result.verdict == "unknown" and "no run of up to 2 switches" in result.reason
 
 
+def test_an_access_between_a_round_and_the_last_one_is_tried() -> None:
+    """Only what the access writes once a round is over goes wrong, and a round must follow."""
+    write = Relation("write", {"k.x": t.ite(B.eq(YES), t.const(7, 8), X)}, ())
+    system = switch({"k.x": ZERO, "k.b": NO}, {"k.b": YES}, [write])
+    assert verdict(system, never(violation(X.eq(7), "put"))) == ("refuted", 4)
+
+
+def test_one_refuted_property_is_enough() -> None:
+    counts = switch({"k.x": ZERO}, {"k.x": X + 1})
+    late, soon, kept = never(X.eq(1)), never(X.eq(0)), never(X.eq(X + 1))
+    asked: list[str] = []
+
+    def ask(goals: Sequence[Goal]) -> Mapping[str, Answer]:
+        asked.extend(goal.name for goal in goals)
+        return solve(goals)
+
+    properties = [replace(p, name=n) for p, n in ((kept, "kept"), (soon, "soon"), (late, "late"))]
+    found = Judge(counts, ask).judge_until_refuted(properties)
+    assert [j.verdict for j in found] == ["proved", "refuted", "unknown"]
+    assert asked[asked.index("soon") :] == ["soon", "model soon"]
+    found = Judge(counts, ask).judge_until_refuted(properties[::2])
+    assert [j.verdict for j in found] == ["proved", "refuted"]
+
+
 def test_true_beyond_the_templates_is_not_decided() -> None:
     """Only even numbers are reached, and no template says so."""
     system = switch({"k.x": ZERO}, {"k.x": X + 2})

@@ -119,7 +119,7 @@ class Base:
         for (switch, properties), like in reversed(list(zip(works, contexts, strict=True))):
             # What holds whenever interrupts hit holds when none does.
             left = [p for p in self._killers(properties) if NMI + p.name not in proved]
-            judgements = Judge(switch, self._solve, like).judge(left) if left else []
+            judgements = Judge(switch, self._solve, like).judge_until_refuted(left) if left else []
             for judgement in judgements:
                 name, scenario = judgement.prop.name, judgement.scenario
                 if judgement.verdict == PROVED:

@@ -90,7 +90,7 @@ class Judge:
         cases = [_Case(p, *self.context.violations(p)) for p in properties]
         self._induct(cases)
         open_ = [case for case in cases if case.suspects]
-        self._find_runs(open_)
+        self._find_runs(open_, len(open_))
         refuted = [case for case in open_ if case.scenario is not None]
         runs = [Refuted(c.prop, c.violations, c.scenario, c.model) for c in refuted if c.scenario]
         by_value = variants(self.context, runs, trusted=not any(case.doubt for case in cases))
@@ -99,6 +99,14 @@ class Judge:
             _judgement(case, by_value.get(case.prop.name), ends.get(case.prop.name))
             for case in cases
         ]
+
+    def judge_until_refuted(self, properties: Sequence[Property]) -> list[Judgement]:
+        """A verdict for each property, but when one is refuted the others need not be, and under
+        which hardware it is is not looked for."""
+        cases = [_Case(p, *self.context.violations(p)) for p in properties]
+        self._induct(cases)
+        self._find_runs([case for case in cases if case.suspects], 1)
+        return [_judgement(case) for case in cases]
 
     # Proofs -----------------------------------------------------------------------------------
 
@@ -124,9 +132,10 @@ class Judge:
 
     # Refutations ------------------------------------------------------------------------------
 
-    def _find_runs(self, cases: Sequence[_Case]) -> None:
+    def _find_runs(self, cases: Sequence[_Case], at_once: int) -> None:
         """Look for runs from a fresh vCPU, shorter ones first, and for the most telling run of each
-        kind that was found, while the search goes on for others."""
+        kind that was found, while the search goes on for others; when not all cases are looked at
+        `at_once`, only until there is one."""
         for case in cases:
             groups = reach.alike(self.switch, case.suspects)
             case.tries = [
@@ -137,20 +146,22 @@ class Judge:
             ]
         waiting, found = list(cases), list[_Case]()
         while waiting or found:
+            now, later = waiting[:at_once], waiting[at_once:]
             models = [_telling(self.switch, case) for case in found]
-            ways = [self._scenarios(case.prop, *case.tries.pop(0)) for case in waiting]
-            goals = [_any(case, way) for case, way in zip(waiting, ways, strict=True)]
+            ways = [self._scenarios(case.prop, *case.tries.pop(0)) for case in now]
+            goals = [_any(case, way) for case, way in zip(now, ways, strict=True)]
             answers = self.context.solve([*models, *goals])
             for case, model in zip(found, models, strict=True):
                 _choose(case, answers[model.name])
             found = []
-            for case, scenarios in zip(waiting, ways, strict=True):
+            for case, scenarios in zip(now, ways, strict=True):
                 answer = answers[case.prop.name]
                 case.seconds += answer.seconds
                 if answer.status == SAT:
                     case.scenario = _shown(scenarios, answer)
                     found.append(case)
-            waiting = [case for case in waiting if case.scenario is None and case.tries]
+            open_ = [case for case in now if case.scenario is None and case.tries]
+            waiting = [] if later and found else [*later, *open_]
 
     def _scenarios(
         self, prop: Property, cycles: int, between: bool, group: Sequence[Violation]
