@@ -27,7 +27,7 @@ PROPERTIES = re.compile(
     r"|leak\.(guest-host|guest-guest|host-guest)|access\.(closed|nested|nested\.direct)"
     r"|order\.(fixed3-metrics\.load|fixed3-metrics\.put|quiet)"
     r"|count\.(switch|host|guest|enabled|fastpath|emulated)|fault\.(load|run|put)|pmi\.owner|warn\.guest"
-    r"|host\.caches|fresh\.global-ctrl|stable\.hw-copies|migrate\.closed(?:\.load|\.other-host)?)"
+    r"|host\.(caches|context)|fresh\.global-ctrl|stable\.hw-copies|migrate\.closed(?:\.load|\.other-host)?)"
 )
 
 

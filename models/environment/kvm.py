@@ -28,6 +28,8 @@ ALLOWED = "run.allowed"
 """Bits of the counters whose event the filter has allowed when it was last asked."""
 PMI = "run.pmi"
 """KVM has requested an interrupt of the guest for an overflow."""
+HOST_OUT = "run.host_out"
+"""Host perf has scheduled its events out."""
 CELLS = {
     "config.guest_has_cpuid_pmu": 0,
     "config.guest_has_cpuid_other": 0,
@@ -35,6 +37,7 @@ CELLS = {
     CPL: 2,
     ALLOWED: 64,
     PMI: 0,
+    HOST_OUT: 1,
 }
 
 APIC_LVTPC = 0x340
@@ -255,8 +258,6 @@ def contracts(
         "lapic_in_kernel": always(1),
         "kvm_lapic_get_reg": _lapic_get_reg,
         "kvm_make_request": _make_request(program),
-        "perf_load_guest_context": nothing,
-        "perf_put_guest_context": nothing,
         "perf_get_hw_event_config": _event_config(program, events),
         "pmc_is_event_allowed": _allowed,
         "__model_op_get_cpl": cell(CPL),

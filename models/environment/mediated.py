@@ -8,7 +8,7 @@ from typing import Any
 
 from models.environment import emulated, host_perf
 from models.environment.cpu import Cpu
-from models.environment.kvm import ALLOWED, CPL, GUEST_LVTPC, PMI, mediated, members
+from models.environment.kvm import ALLOWED, CPL, GUEST_LVTPC, HOST_OUT, PMI, mediated, members
 from models.hardware.pmu import Pmu
 from verify.ir.contract import CallSite, Contract
 from verify.ir.machine import Machine
@@ -44,7 +44,7 @@ SOURCES = ("arch/x86/kvm/pmu.c", "arch/x86/events/core.c")
 
 
 def instructions(pmu: Pmu) -> dict[str, Contract]:
-    """Contracts of what executes WRMSR, RDMSR and RDPMC."""
+    """Contracts of what executes WRMSR, RDMSR and RDPMC, and of perf, whose PMU it is."""
 
     def write(m: Machine, call: CallSite) -> None:
         number, value = call.args
@@ -63,6 +63,7 @@ def instructions(pmu: Pmu) -> dict[str, Contract]:
         return pmu.read_pmc(m, call.args[0])
 
     return {
+        **host_perf.contracts(pmu),
         "wrmsrq": write,
         "wrmsrq_safe": write_safe,
         "__model_rdmsr": read,
@@ -253,6 +254,7 @@ def steps(
                 edited(m, vcpu, copies, COPY, INSTRUCTION)
 
     def put(m: Machine) -> None:
+        m.set(HOST_OUT, m.const(1, 1))
         m.call("kvm_mediated_pmu_put", m.address(vcpu))
 
     run = [

@@ -8,10 +8,10 @@ from typing import Any
 from models.environment import counting
 from models.environment.cpu import Cpu
 from models.environment.emulated import ghost
-from models.environment.kvm import GUEST_LVTPC, LVT_MASKED, mediated
+from models.environment.kvm import GUEST_LVTPC, HOST_OUT, LVT_MASKED, mediated
 from models.hardware.pmu import DELIVERY_NMI, GLOBAL_CTRL, LVTPC, evtsel
 from verify.ir.machine import Machine
-from verify.target import Check, Item
+from verify.target import Check, Event, Item, Watch
 
 LVTPC_LOADED = "guest_lvtpc_loaded"
 PMI_VECTOR = 0xF5
@@ -86,6 +86,7 @@ def host_caches(
         found = [(GLOBAL_CTRL, m.ite(ctrl.eq(perf_ctrl(m)), ctrl, zero))]
         found += [(cell, zero) for cell in controls]
         found += [(LVTPC, m.const(DELIVERY_NMI, 64)), (LVTPC_LOADED, m.const(0, 8))]
+        found.append((HOST_OUT, m.const(0, 1)))
         items = [Item(cell, switched, m.get(cell), expected) for cell, expected in found]
         for i in range(count(m)):
             items.append(Item(evtsel(i), has_counter(cpu, m, i), m.get(evtsel(i)), zero))
@@ -98,6 +99,22 @@ def host_caches(
         "put",
         handed_back,
     )
+
+
+def _in_host_context(m: Machine, event: Event) -> list[tuple[Any, str]]:
+    if event.op not in ("WRMSR", "RDMSR", "RDPMC", "APIC"):
+        return []
+    return [(m.get(HOST_OUT).eq(0), "while perf's events have the PMU")]
+
+
+HOST_CONTEXT = Watch(
+    "host.context",
+    "the kernel touches the PMU for a guest only while perf has scheduled its events out",
+    "an access disturbs what perf counts for the host",
+    _in_host_context,
+    ("load", "put"),
+)
+"""perf_load_guest_context and perf_put_guest_context (kernel/events/core.c) are around it."""
 
 
 def count_fastpath(counters: counting.Counters) -> Check:

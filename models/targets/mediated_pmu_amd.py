@@ -379,6 +379,7 @@ def _selectors(m: Machine) -> int:
 
 
 WATCHES = (
+    rules.HOST_CONTEXT,
     Watch(
         "count.host",
         "no counter counts for the host under the guest's controls",

@@ -708,6 +708,7 @@ PLAIN = Target(
     replaced=REPLACED,
     frames=(mediated.FRAME, vmx_kernel.FRAME),
     callers=mediated.CALLERS,
+    watches=(rules.HOST_CONTEXT,),
     orderings=(
         Ordering(
             "order.fixed3-metrics.load",
