@@ -372,6 +372,11 @@ u64 rdpmc(u32 counter);
 #define native_rdmsrq(msr) __model_rdmsr(msr)
 #define rdmsr(msr, low, high) \
 	({ u64 __read = __model_rdmsr(msr); (low) = (u32)__read; (high) = (u32)(__read >> 32); })
+bool __model_has_msr(u32 msr);
+#define rdmsrq_safe(msr, value) \
+	({ u32 __msr = (msr); bool __there = __model_has_msr(__msr); \
+	   *(value) = __there ? __model_rdmsr(__msr) : 0; __there ? 0 : -EIO; })
+#define rdmsrl_safe(msr, value) rdmsrq_safe(msr, value)
 #define rdpmcl(counter, value) ((value) = rdpmc(counter))
 int wrmsrq_safe(u32 msr, u64 value);
 void apic_write(u32 reg, u32 value);
@@ -381,6 +386,8 @@ u64 sched_clock(void);
 u64 ktime_get_ns(void);
 s64 ktime_get(void);
 int __model_processor_id(void);
+unsigned long __model_jiffies(void);
+#define jiffies __model_jiffies()
 #define smp_processor_id() __model_processor_id()
 #define raw_smp_processor_id() __model_processor_id()
 

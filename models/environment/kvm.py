@@ -261,7 +261,7 @@ def contracts(
         "perf_get_hw_event_config": _event_config(program, events),
         "pmc_is_event_allowed": _allowed,
         "__model_op_get_cpl": cell(CPL),
-        **dict.fromkeys(("ktime_get", "ktime_get_ns"), anything("time")),
+        **dict.fromkeys(("ktime_get", "ktime_get_ns", "__model_jiffies"), anything("time")),
         "__model_processor_id": anything("processor"),
         "kvm_cpu_cap_has": anything("kvm_cpu_cap_has"),
         "guest_cpuid_is_intel_compatible": anything("vendor"),

@@ -8,11 +8,21 @@ from typing import Any
 
 from models.environment import emulated, host_perf
 from models.environment.cpu import Cpu
-from models.environment.kvm import ALLOWED, CPL, GUEST_LVTPC, HOST_OUT, PMI, mediated, members
+from models.environment.kvm import (
+    ALLOWED,
+    CPL,
+    GUEST_LVTPC,
+    HOST_OUT,
+    PMI,
+    as_bool,
+    mediated,
+    members,
+)
 from models.hardware.pmu import Pmu
 from verify.ir.contract import CallSite, Contract
 from verify.ir.machine import Machine
 from verify.ir.program import Program
+from verify.ir.types import Int
 from verify.target import Access, Assumption, Callers, Frame, Phase, Register, Step
 
 HEADERS = (
@@ -56,6 +66,10 @@ def instructions(pmu: Pmu) -> dict[str, Contract]:
         faults = pmu.write_msr(m, number, value, "#GP, fixed up")
         return m.ite(faults, m.const(-EIO, 32), m.const(0, 32))
 
+    def has(m: Machine, call: CallSite) -> Any:
+        assert isinstance(call.result, Int)
+        return as_bool(m, pmu.has_msr(m, call.args[0]), call.result.width)
+
     def read(m: Machine, call: CallSite) -> Any:
         return pmu.read_msr(m, call.args[0])
 
@@ -66,6 +80,7 @@ def instructions(pmu: Pmu) -> dict[str, Contract]:
         **host_perf.contracts(pmu),
         "wrmsrq": write,
         "wrmsrq_safe": write_safe,
+        "__model_has_msr": has,
         "__model_rdmsr": read,
         "rdpmc": read_counter,
     }

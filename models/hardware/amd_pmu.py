@@ -380,6 +380,14 @@ def _write(m: Machine, access: str, kind: str, index: int, value: Any, fault: st
     return ~ok
 
 
+def has_msr(m: Machine, number: Any) -> Any:
+    """RDMSR of the MSR `number` (32 bits) does not fault, which may be or not for an MSR beyond
+    this model (H15)."""
+    undefined = m.fresh("undefined/RDMSR/exists", 0)
+    found, _ = dispatch(m, number, numbers(m), lambda access, found: _has_msr(m, *found), undefined)
+    return found
+
+
 def read_msr(m: Machine, number: Any) -> Any:
     """RDMSR of the MSR `number` (32 bits): its 64-bit value; any value for one that is not part
     of this model, as reading it changes nothing here."""
@@ -391,17 +399,19 @@ def read_msr(m: Machine, number: Any) -> Any:
 
 
 def _read(m: Machine, access: str, kind: str, index: int) -> Any:
-    if kind in ("STATUS_RESET", "STATUS_SET"):
+    writes_only = kind in ("STATUS_RESET", "STATUS_SET")
+    cell = GLOBAL_STATUS if writes_only else cell_of(kind, index)
+    with m.when(~_has_msr(m, kind, index)):
+        value = m.get(cell)
+        m.emit("#GP", cell, value, value, "RDMSR faults: no such MSR")
+    if writes_only:
         return m.const(0, 64)
-    cell = cell_of(kind, index)
     if cell == GLOBAL_STATUS:
         _overflow(m, access)
     elif cell in counted(m):
         _advance(m, access, cell)
-    value, present = m.get(cell), _has_msr(m, kind, index)
+    value = m.get(cell)
     m.emit("RDMSR", cell, value, value)
-    with m.when(~present):
-        m.emit("#GP", cell, value, value, "RDMSR faults: no such MSR")
     return value
 
 

@@ -431,6 +431,14 @@ def fixed3_effect(m: Machine, access: str) -> None:
 # RDMSR and RDPMC ------------------------------------------------------------------------------
 
 
+def has_msr(m: Machine, number: Any) -> Any:
+    """RDMSR of the MSR `number` (32 bits) does not fault, which may be or not for an MSR beyond
+    this model (H15)."""
+    undefined = m.fresh("undefined/RDMSR/exists", 0)
+    found, _ = dispatch(m, number, numbers(m), lambda access, found: _exists(m, *found), undefined)
+    return found
+
+
 def read_msr(m: Machine, number: Any) -> Any:
     """RDMSR of the MSR `number` (32 bits): its 64-bit value; any value for one that is not part
     of this model, as reading it changes nothing here."""
@@ -444,6 +452,8 @@ def read_msr(m: Machine, number: Any) -> Any:
 def _read(m: Machine, access: str, kind: str, index: int) -> Any:
     if kind == "PERF_CAPABILITIES":
         value = m.get("config.host_perf_cap")
+        with m.when(~_exists(m, kind, index)):
+            m.emit("#GP", kind, value, value, "RDMSR faults")
         m.emit("RDMSR", kind, value, value)
         return value
     writes_only = kind in ("STATUS_RESET", "STATUS_SET")
@@ -464,6 +474,8 @@ def _read(m: Machine, access: str, kind: str, index: int) -> Any:
 
 def _exists(m: Machine, kind: str, index: int) -> Any:
     """The CPU has the MSR of this kind."""
+    if kind == "PERF_CAPABILITIES":
+        return m.get("config.host_pdcm")
     if kind in ("PERFCTR", "EVTSEL"):
         return has_gp(m, index)
     if kind == "PMC":

@@ -105,6 +105,10 @@ class Pmu(Protocol):
         it faults."""
         ...
 
+    def has_msr(self, m: Machine, number: Any) -> Any:
+        """RDMSR of the MSR `number` (32 bits) does not fault."""
+        ...
+
     def read_msr(self, m: Machine, number: Any) -> Any:
         """RDMSR of the MSR `number` (32 bits): its 64-bit value."""
         ...
