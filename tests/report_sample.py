@@ -9,6 +9,7 @@ from verify.result import (
     FailedHunk,
     Input,
     NotUnderstood,
+    Outside,
     PatchSummary,
     Report,
     Result,
@@ -122,6 +123,7 @@ REPORT = Report(
                 ),
             ),
         ),
+        outside=(Outside("lamp/room.c", 7, "paint_room"), Outside("lamp/paint.txt")),
     ),
     (Assumption("A1", "only one hand is at the switch"),),
     (

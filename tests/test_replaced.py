@@ -1,4 +1,4 @@
-"""A patch to a function that the model stands for makes no verdict about the patched kernel."""
+"""A patch to what the model stands for makes no verdict about the patched kernel."""
 
 from pathlib import Path
 
@@ -15,7 +15,9 @@ from verify.source.tree import open_tree
 BEFORE = (
     "static int other(int x)\n{\n\treturn x;\n}\n\n"
     "static bool vmx_vcpu_run(void)\n{\n\tint y = 0;\n\n\treturn y;\n}\n\n"
-    "static int last(int x)\n{\n\treturn x;\n}\n"
+    "static int last(int x)\n{\n\treturn x;\n}\n\n"
+    "#define rdmsrq(msr, val)\t\\\n\t((val) = read(msr))\n#define after 1\n\n"
+    "SYM_FUNC_START(__vmx_vcpu_run)\n\tpush %rbx\n\tret\n"
 )
 
 
@@ -31,9 +33,13 @@ def _patch(old: str, new: str) -> str:
         ("static bool vmx_vcpu_run(void)", "bool vmx_vcpu_run(void)", "a.c:6 vmx_vcpu_run()"),
         ("static int other(int x)", "int other(int x)", ""),
         ("static int last(int x)", "int last(int x)", ""),
+        ("\t((val) = read(msr))", "\t((val) = 0)", "a.c:19 rdmsrq"),
+        ("#define after 1", "#define after 2", ""),
+        ("#define after 1", "#undef rdmsrq", "a.c:20 rdmsrq"),
+        ("\tpush %rbx", "\twrmsr", "a.c:23 __vmx_vcpu_run()"),
     ],
 )
-def test_a_changed_function_of_the_model_is_named(
+def test_a_changed_function_or_macro_of_the_model_is_named(
     tmp_path: Path, old: str, new: str, found: str
 ) -> None:
     (tmp_path / "a.c").write_text(BEFORE)

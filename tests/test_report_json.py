@@ -85,6 +85,7 @@ WHOLE = {
         ],
         "compare": "truth",
         "git": OPTIONAL,
+        "outside": [{"file": TEXT, "line": NUMBER, "function": OPTIONAL}],
     },
     "assumptions": [{"id": TEXT, "text": TEXT}],
     "not_understood": [

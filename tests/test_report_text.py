@@ -9,7 +9,7 @@ import pytest
 
 from tests.report_sample import PROVED, REFUTED, REPORT, STEPS, TRACE, UNKNOWN, with_results
 from verify.report.text import MIN_WIDTH, render, render_trace
-from verify.result import Report, Result, Violation
+from verify.result import Outside, Report, Result, Violation
 
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -43,6 +43,15 @@ def test_each_hunk_that_failed_is_named_with_what_it_could_affect() -> None:
         "could affect nothing that was checked" in text
     )
     assert "patch without a subject: 1 of 1 hunks applied" in text
+
+
+def test_what_no_answer_depends_on_is_named() -> None:
+    text = squeezed(render(REPORT))
+    told = "changed, but no answer depends on it: lamp/room.c:7 paint_room(), lamp/paint.txt "
+    assert told in text
+    many = tuple(Outside(f"lamp/{i}.c") for i in range(9))
+    text = squeezed(render(replace(REPORT, input=replace(REPORT.input, outside=many))))
+    assert "lamp/4.c, lamp/5.c and 3 more " in text
 
 
 def test_the_table_has_every_property() -> None:

@@ -33,7 +33,8 @@ def check_tree(tree: Tree, patches: Sequence[PatchReport], request: Request) -> 
     key = _key(tree, patches, target, request, broken) if cached else ""
     known = _known(key) if key else None
     if known is not None:
-        given = described(tree, request, target, _summaries(patches, known))
+        summaries = _summaries(patches, known)
+        given = described(tree, request, target, summaries, known.input.outside)
         return replace(known, input=given, seconds=time.monotonic() - began)
     from verify.verdicts import prove  # the provers: what is known needs none of them
 

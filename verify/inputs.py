@@ -8,7 +8,7 @@ from pathlib import Path
 import models.reference
 import models.targets
 from verify.request import Request, require_known
-from verify.result import Input, PatchSummary
+from verify.result import Input, Outside, PatchSummary
 from verify.source.changes import changes
 from verify.source.mail import name_of, order_series, read_input, split_messages
 from verify.source.overlay import PatchReport, apply
@@ -44,7 +44,11 @@ def patched(tree: Tree, sources: Sequence[str]) -> tuple[Tree, list[PatchReport]
 
 
 def described(
-    tree: Tree, request: Request, target: Target, summaries: Iterable[PatchSummary]
+    tree: Tree,
+    request: Request,
+    target: Target,
+    summaries: Iterable[PatchSummary],
+    outside: tuple[Outside, ...],
 ) -> Input:
     return Input(
         kernel=str(request.kernel) if request.kernel else None,
@@ -57,4 +61,5 @@ def described(
         changes=tuple(changes(tree)),
         compare=request.compare,
         git=request.git,
+        outside=outside,
     )

@@ -61,12 +61,22 @@ class PatchSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class Outside:
+    """A changed function that no answer depends on, by the first changed line; or a changed file
+    that is not read, as line 0 and no function."""
+
+    file: str
+    line: int = 0
+    function: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Input:
     """What was checked. `kernel`: the folder as the user named it, None for the embedded tree.
 
     `defines`, `config` and `hardware` hold what the user fixed, not the defaults. `changes`: what
     all patches together did to the tree. `compare`: with the tree before. `git`: the range of
-    commits that was checked, in the repository `kernel`.
+    commits that was checked, in the repository `kernel`. `outside`: what patches changed besides.
     """
 
     kernel: str | None
@@ -79,6 +89,7 @@ class Input:
     changes: tuple[Change, ...] = ()
     compare: bool = False
     git: str | None = None
+    outside: tuple[Outside, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from verify.errors import BadInput, InternalError
 from verify.explain.replay import replay
 from verify.inputs import described
 from verify.judged import Judged, judge_all
+from verify.outside import outside
 from verify.prove.ask import Solve
 from verify.prove.goal import UNSAT, Answer, Goal
 from verify.prove.process import solve_all
@@ -78,8 +79,9 @@ def prove(
             _emit_c(request.emit_c, judged, program, tree, request.defines)
     progress.stage("")
     not_understood = _not_understood(works)
+    read = {*target.dialect(request.defines).files, *files}
     report = Report(
-        input=described(tree, request, target, summaries),
+        input=described(tree, request, target, summaries, outside(tree, read, functions)),
         assumptions=(*target.assumptions, *((POINTERS,) if not_understood else ())),
         not_understood=not_understood,
         results=tuple(results),

@@ -310,7 +310,8 @@ def _run(
     switch.active = target.active(begin("active"))
     parts = switch.parts.values()
     switch.not_understood = [place for part in parts for place in part.not_understood]
-    switch.functions.update(*(part.relation.functions for part in parts))
+    made: list[Relation | Read] = [*(part.relation for part in parts), *switch.reads.values()]
+    switch.functions.update(switch.setup_functions, *(each.functions for each in made))
     return set()
 
 

@@ -16,6 +16,7 @@ from verify.result import (
     FailedHunk,
     Input,
     NotUnderstood,
+    Outside,
     PatchSummary,
     Report,
     Result,
@@ -84,6 +85,7 @@ def _input(given: Input) -> dict[str, Any]:
         "changes": [_change(change) for change in given.changes],
         "compare": given.compare,
         "git": given.git,
+        "outside": [_outside(place) for place in given.outside],
     }
 
 
@@ -95,6 +97,10 @@ def _change(change: Change) -> dict[str, Any]:
         "heading": change.heading,
         "lines": list(change.lines),
     }
+
+
+def _outside(place: Outside) -> dict[str, Any]:
+    return {"file": place.file, "line": place.line, "function": place.function}
 
 
 def _patch(patch: PatchSummary) -> dict[str, Any]:
@@ -186,6 +192,7 @@ def parse(text: str) -> Report:
                 **given,
                 "patches": tuple(_read_patch(p) for p in given["patches"]),
                 "changes": tuple(_read_change(c) for c in given["changes"]),
+                "outside": tuple(Outside(**place) for place in given["outside"]),
             }
         ),
         assumptions=tuple(Assumption(**a) for a in whole["assumptions"]),

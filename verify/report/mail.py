@@ -36,6 +36,7 @@ def render(report: Report) -> str:
         *_findings(report),
         *_unknown(report),
         *_not_understood(report),
+        *_outside(report),
         *_closing(report),
     ]
     return _ascii(_headers(report) + "\n\n".join(paragraphs) + "\n")
@@ -267,6 +268,12 @@ def _not_understood(report: Report) -> Iterator[str]:
             f"Not understood, so taken as something that may do anything: {part.file}:{part.line}:"
             f" {part.text} ({part.reason})."
         )
+
+
+def _outside(report: Report) -> Iterator[str]:
+    if report.input.outside:
+        places = words.all_outside(report.input.outside)
+        yield _wrapped(f"Changed, but no answer depends on it: {places}.")
 
 
 def _closing(report: Report) -> Iterator[str]:

@@ -163,6 +163,9 @@ def _notifications(report: Report) -> list[dict[str, Any]]:
         for hunk in patch.failed:
             text = f"a hunk was not applied: {hunk.reason}"
             found.append(_notification(report, text, hunk.file, hunk.line, None, hunk.affects))
+    for place in report.input.outside:
+        text = "changed, but no answer depends on it"
+        found.append(_notification(report, text, place.file, place.line, place.function, ()))
     for part in report.not_understood:
         text = f"not understood: {part.reason}"
         found.append(_notification(report, text, part.file, part.line, part.text, part.affects))

@@ -15,6 +15,7 @@ from verify.report import words
 from verify.report.plain import clean
 from verify.report.words import (
     affected,
+    all_outside,
     deciding,
     effect,
     fixed,
@@ -146,6 +147,9 @@ def _patches(out: _Page, given: Input, checked: Sequence[Result]) -> None:
         out.line(f"{name}: {patch.applied} of {total} hunks applied", indent=2, hang=2)
         for hunk in patch.failed:
             _failed_hunk(out, hunk, checked)
+    if given.outside:
+        text = f"changed, but no answer depends on it: {all_outside(given.outside)}"
+        out.line(text, indent=2, hang=2, style=_STYLE[UNKNOWN])
     out.blank()
 
 

@@ -17,6 +17,7 @@ from verify.result import (
     REFUTED,
     UNKNOWN,
     Input,
+    Outside,
     Report,
     Result,
     Stage,
@@ -32,6 +33,7 @@ _DIFFERENCE = {
     LEAVES: "leaves open",
     UNKNOWN: "leaves unclear",
 }
+_FEW = 6
 _WORD = {REFUTED: "fails", PROVED: "holds", UNKNOWN: "unknown"}
 
 
@@ -42,6 +44,18 @@ def affected(names: Sequence[str], checked: Sequence[Result]) -> str:
     if {result.property for result in checked} <= set(names):
         return "every property"
     return ", ".join(names)
+
+
+def outside(place: Outside) -> str:
+    """Where a change is that no answer depends on."""
+    return f"{place.file}:{place.line} {place.function}()" if place.function else place.file
+
+
+def all_outside(places: Sequence[Outside]) -> str:
+    """These places; of many, the first, and how many there are besides."""
+    shown = ", ".join(outside(place) for place in places[:_FEW])
+    more = f" and {len(places) - _FEW} more" if len(places) > _FEW else ""
+    return shown + more
 
 
 def told_before(results: Sequence[Result]) -> dict[str, Result]:

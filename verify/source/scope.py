@@ -1,6 +1,7 @@
 """Which C definitions a hunk is about, told from its text alone."""
 
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 
 from verify.source.patch import Hunk, LineKind
@@ -14,6 +15,7 @@ _DEFINITIONS = {
     "enum": re.compile(r"\s*(?:typedef\s+)?enum\s+(\w+)\s*(?:\{|$)"),
     "struct": re.compile(r"\s*(?:typedef\s+)?(?:struct|union)\s+(\w+)\s*(?:\{|$)"),
     "array": re.compile(r"[^=(]*?\b(\w+)\s*(?:\[[^\]]*\]\s*)+[^=;]*=\s*\{"),
+    "assembly": re.compile(r"\s*SYM_\w*START\w*\(\s*(\w+)"),
     "function": re.compile(r"\s*(?:[A-Za-z_]\w*[\s*]+)+?(\w+)\s*\([^;=]*$"),
 }
 _PROTOTYPE = re.compile(r"\s*(?:[A-Za-z_]\w*[\s*]+)+?(\w+)\s*\([^()]*\)\s*;")
@@ -61,6 +63,20 @@ def defined_around(lines: Sequence[str], number: int) -> str:
     """The last of the `definitions` up to this line (from 1); "" without one."""
     above = (lines[index] for index in range(number - 1, -1, -1))
     return next((name for line in above if (name := _begun(line))), "")
+
+
+def functions(lines: Sequence[str]) -> list[tuple[int, int, str]]:
+    """First and last line, from 1, and name of each function that is begun at the margin; the last
+    one is the first with a brace at the margin, or that of the file."""
+    closed = [number for number, line in enumerate(lines, 1) if line[:1] == "}"]
+    found: list[tuple[int, int, str]] = []
+    for number, line in enumerate(lines, 1):
+        definition = None if line[:1] in ("", " ", "\t", "#") else _definition(line)
+        if definition and definition[0] == "function":
+            after = bisect_right(closed, number)
+            ends = closed[after] if after < len(closed) else len(lines)
+            found.append((number, ends, definition[1]))
+    return found
 
 
 def _begun(line: str) -> str | None:
