@@ -1,5 +1,6 @@
 """A patch to what the model stands for makes no verdict about the patched kernel."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from verify.source.mail import split_messages
 from verify.source.overlay import apply
 from verify.source.patch import parse_patch
 from verify.source.program import CProgram
+from verify.source.scope import definitions
 from verify.source.tree import open_tree
 
 BEFORE = (
@@ -49,3 +51,16 @@ def test_a_changed_function_or_macro_of_the_model_is_named(
     assert not reports[0].failed
     program = CProgram(open_tree(Path("models/reference/tree"), ()), target.dialect({}))
     assert replaced.changed(tree, replaced.names(target, program)) == found
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("name", ["mediated-pmu-intel", "mediated-pmu-amd"])
+def test_kernels_have_what_targets_say_that_the_model_stands_for(
+    name: str, kernel_tree: Callable[[str], Path]
+) -> None:
+    begun: set[str] = set()
+    for version in ("7.2", "7.3"):
+        for folder in ("arch/x86/kvm", "arch/x86/events"):
+            for path in (kernel_tree(version) / folder).rglob("*.[chS]"):
+                begun.update(found for _, found in definitions(path.read_text().split("\n")))
+    assert not {*find_target(name).replaced} - begun

@@ -219,6 +219,26 @@ CALLERS = (
     Callers(("kvm_pmu_refresh",), ("kvm_vcpu_after_set_cpuid", "kvm_set_msr_common"), _KVM),
 )
 
+REPLACED = (
+    # Bring an access by the guest, or by userspace, to the PMU's code.
+    "kvm_set_msr_common",
+    "kvm_get_msr_common",
+    "kvm_emulate_rdpmc",
+    "emulator_check_rdpmc_early",
+    "emulator_read_pmc",
+    # Tell the PMU's code what was emulated.
+    "kvm_skip_emulated_instruction",
+    "x86_emulate_instruction",
+    # Ask it whether the fastpath may emulate.
+    "handle_fastpath_hlt",
+    "handle_fastpath_invd",
+    "__handle_fastpath_wrmsr",
+    # Bring the guest an overflow's interrupt.
+    "kvm_pmu_deliver_pmi",
+    "kvm_pmu_ops_update",
+)
+"""Functions for which the model stands, common to the vendors."""
+
 ASSUMPTIONS = (
     Assumption(
         "frame.fastpath",

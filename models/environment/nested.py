@@ -40,6 +40,7 @@ FUNCTIONS = (
     "load_vmcs12_host_state",
 )
 REPLACED = (
+    "nested_vmx_run",
     "nested_vmx_enter_non_root_mode",
     "__nested_vmx_vmexit",
     "vmx_switch_vmcs",

@@ -415,7 +415,11 @@ REPLACED = (
     "svm_hardware_setup",
     "svm_set_intercept_for_msr",
     "msr_write_intercepted",
-    "kvm_pmu_ops_update",
+    "svm_set_msr",
+    "svm_get_msr",
+    "amd_pmu_handle_irq",
+    "amd_pmu_v2_handle_irq",
+    *mediated.REPLACED,
 )
 
 ASSUMPTIONS = (

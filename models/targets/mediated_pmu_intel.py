@@ -609,7 +609,17 @@ REPLACED = (
     "vmx_hardware_setup",
     "init_vmcs",
     "vmx_set_intercept_for_msr",
-    "kvm_pmu_ops_update",
+    "vmx_set_msr",
+    "vmx_get_msr",
+    # VM-entry and VM-exit switch GLOBAL_CTRL by its field, and no MSR of the PMU by their lists.
+    "setup_vmcs_config",
+    "vmx_get_initial_vmentry_ctrl",
+    "vmx_get_initial_vmexit_ctrl",
+    "atomic_switch_perf_msrs",
+    "add_atomic_switch_msr",
+    "clear_atomic_switch_msr",
+    "intel_pmu_handle_irq",
+    *mediated.REPLACED,
     *nested.REPLACED,
 )
 
