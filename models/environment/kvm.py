@@ -30,7 +30,13 @@ PMI = "run.pmi"
 """KVM has requested an interrupt of the guest for an overflow."""
 HOST_OUT = "run.host_out"
 """Host perf has scheduled its events out."""
+HOST_EVENTS = "run.host_events"
+"""How many events perf has on any CPU (events/core.c: active_events)."""
+NMI_HANDLED = "run.nmi_handled"
+"""perf has looked at the last NMI."""
 CELLS = {
+    HOST_EVENTS: 32,
+    NMI_HANDLED: 0,
     "config.guest_has_cpuid_pmu": 0,
     "config.guest_has_cpuid_other": 0,
     GUEST_LVTPC: 32,

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from models.environment.kvm import HOST_EVENTS, NMI_HANDLED
 from models.hardware.pmu import GLOBAL_STATUS
 from verify.ir.contract import CallSite, Contract
 from verify.ir.machine import Machine
@@ -42,11 +43,12 @@ def contracts(handle_irq: Callable[[Machine], None]) -> dict[str, Contract]:
 
     def handle(m: Machine, call: CallSite) -> Any:
         handle_irq(m)
+        m.set(NMI_HANDLED, m.flag(True))
         return m.const(1, 32)
 
     return {
         "__model_static_x86_pmu_handle_irq": handle,
-        "__model_atomic_read": lambda m, call: m.fresh("host events", 32),
+        "__model_atomic_read": lambda m, call: m.get(HOST_EVENTS),
         "sched_clock": lambda m, call: m.fresh("host clock", 64),
         "perf_sample_event_took": lambda m, call: None,
     }
@@ -66,9 +68,11 @@ def interrupted(target: Target) -> Target:
     )
 
 
-def _hit(m: Machine) -> None:
+def hit(m: Machine) -> None:
     """There may be an NMI here."""
     with m.when(m.fresh("host NMI", 0)):
+        m.set(HOST_EVENTS, m.fresh("host events", 32))
+        m.set(NMI_HANDLED, m.flag(False))
         m.call("perf_event_nmi_handler", m.const(0, 32), None)
 
 
@@ -76,18 +80,18 @@ def _before_each_step(steps: Sequence[Step], found: Mapping[str, Contract]) -> d
     """The contracts, with NMIs before and after each instruction of the phases of these steps."""
     phases = frozenset(phase.name for step in steps for phase in step.phases)
 
-    def hit(contract: Contract) -> Contract:
+    def interruptible(contract: Contract) -> Contract:
         def run(m: Machine, call: CallSite) -> Any:
             if m.phase not in phases:
                 return contract(m, call)
-            _hit(m)
+            hit(m)
             result = contract(m, call)
-            _hit(m)
+            hit(m)
             return result
 
         return run
 
-    return {k: hit(c) if k in STEPS else c for k, c in found.items()}
+    return {k: interruptible(c) if k in STEPS else c for k, c in found.items()}
 
 
 def _at_edges(steps: Sequence[Step]) -> list[Step]:
@@ -95,7 +99,7 @@ def _at_edges(steps: Sequence[Step]) -> list[Step]:
 
     def after(run: Callable[[Machine], None]) -> Callable[[Machine], None]:
         def phase(m: Machine) -> None:
-            _hit(m)
+            hit(m)
             run(m)
 
         return phase

@@ -394,6 +394,7 @@ CHECKS = (
     rules.count_enabled(CPU),
     rules.host_caches(CPU, pmu.perf_ctrl, _selectors),
     rules.pmi_owner(CPU),
+    rules.pmi_host(CPU),
     rules.fresh_global_ctrl(CPU),
     rules.stable_copies(CPU, _selectors),
     rules.count_fastpath(lambda m: emulated_amd.instructions(PMU, _selectors(m))(m)),

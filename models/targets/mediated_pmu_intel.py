@@ -590,6 +590,7 @@ CHECKS = (
         CPU, _cell(pmu.INTEL_CTRL), lambda m: pmu.size(m, "gp"), (pmu.FIXED_CTR_CTRL,)
     ),
     rules.pmi_owner(CPU),
+    rules.pmi_host(CPU),
     rules.fresh_global_ctrl(CPU),
     rules.stable_copies(
         CPU, lambda m: pmu.size(m, "kvm_gp"), (("fixed_ctr_ctrl_hw", pmu.FIXED_CTR_CTRL),)
