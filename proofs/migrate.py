@@ -68,7 +68,7 @@ def properties(switch: Switch) -> list[Property]:
             "what userspace can write to a register, KVM can load without a fault",
             simply(loaded),
             (entry, t.conj((inside, t.disj(arriving)))),
-            "entered guest with such a register",
+            "a guest with such a register is entered",
         ),
     ]
     return [prop for prop, bad in zip(found, (closed, moved, loaded), strict=True) if bad]

@@ -87,7 +87,7 @@ def properties(switch: Switch) -> list[Property]:
                 rule.text,
                 simply((violation,)),
                 (rule.phase, switch.points[rule.phase].cells[_cells(rule)[0]].eq(one)),
-                f"{rule.second} is written on {rule.phase}",
+                f"{rule.second.rpartition('.')[2]} is written on {rule.phase}",
                 _consequence(switch, rule, flag.eq(one)),
             )
         )

@@ -40,7 +40,7 @@ def properties(switch: Switch) -> list[Property]:
                 f"{register.name} at VM-entry and in emulated reads is as the guest left it",
                 simply(violations),
                 (switch.entries[0], t.conj([premise, entered])),
-                f"entered guest whose configuration has {register.name}",
+                f"a guest whose configuration has {register.name} is entered",
             )
         )
     return result

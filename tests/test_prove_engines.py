@@ -321,7 +321,10 @@ def test_the_configuration_is_respected() -> None:
 def test_a_premise_that_nothing_meets_is_vacuous() -> None:
     system = saved()
     result = judge(system, never(cell("k.x").ne(cell("ghost.x")), premise=IN.ult(IN)))
-    assert (result.verdict, result.reason) == ("unknown", "vacuous: there is no the premise")
+    assert (result.verdict, result.reason) == (
+        "unknown",
+        "vacuous: it never comes to this: the premise",
+    )
     after = never(cell("k.x").ne(cell("ghost.x")), premise=cell("hw.x").eq(3) & X.eq(0))
     assert judge(system, after).verdict == "proved"
 

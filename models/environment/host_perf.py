@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from models.environment import nmi
 from models.environment.cpu import Cpu
-from models.environment.kvm import HOST_EVENTS, HOST_OUT
+from models.environment.kvm import HOST_OUT, NMI_LOST
 from models.hardware.pmu import GLOBAL_CTRL, LVTPC, Pmu
 from verify.ir.contract import CallSite, Contract
 from verify.ir.machine import Machine
@@ -35,10 +35,9 @@ def contracts(pmu: Pmu) -> dict[str, Contract]:
 
 
 def host(cpu: Cpu, m: Machine) -> None:
-    """Any of the registers may have got any legal value; the controls may have been cleared. The
-    last NMI, if there was one, found perf with its events in."""
-    m.set(HOST_EVENTS, m.const(0, 32))
-    nmi.hit(m)
+    """Any of the registers may have got any legal value; the controls may have been cleared; and an
+    NMI may have come."""
+    m.set(NMI_LOST, nmi.hit(m))
     off = cpu.pmu.off(m)
     for cell in dict.fromkeys((*cpu.pmu.limited(m), *off)):
         before = m.get(cell)

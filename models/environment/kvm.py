@@ -33,10 +33,13 @@ HOST_OUT = "run.host_out"
 HOST_EVENTS = "run.host_events"
 """How many events perf has on any CPU (events/core.c: active_events)."""
 NMI_HANDLED = "run.nmi_handled"
-"""perf has looked at the last NMI."""
+"""perf looks at the NMI that is there."""
+NMI_LOST = "run.nmi_lost"
+"""perf did not look at an NMI although it has the PMU, and events."""
 CELLS = {
     HOST_EVENTS: 32,
     NMI_HANDLED: 0,
+    NMI_LOST: 0,
     "config.guest_has_cpuid_pmu": 0,
     "config.guest_has_cpuid_other": 0,
     GUEST_LVTPC: 32,

@@ -29,6 +29,7 @@ HEADERS = (
     "arch/x86/kvm/x86.h",
     "arch/x86/kvm/msrs.h",
     "arch/x86/kvm/trace.h",
+    "arch/x86/include/asm/kvm_vcpu_regs.h",
     "arch/x86/include/asm/kvm_host.h",
     "include/linux/kvm_host.h",
     "arch/x86/include/asm/perf_event.h",

@@ -68,12 +68,18 @@ def interrupted(target: Target) -> Target:
     )
 
 
-def hit(m: Machine) -> None:
-    """There may be an NMI here."""
-    with m.when(m.fresh("host NMI", 0)):
-        m.set(HOST_EVENTS, m.fresh("host events", 32))
-        m.set(NMI_HANDLED, m.flag(False))
+def hit(m: Machine) -> Any:
+    """There may be an NMI here. Whether there is, perf has events, and does not look at it."""
+    there, events = m.fresh("host NMI", 0), m.fresh("host events", 32)
+    m.set(HOST_EVENTS, events)
+    m.set(NMI_HANDLED, m.flag(False))
+    with m.when(there):
         m.call("perf_event_nmi_handler", m.const(0, 32), None)
+    lost = there & events.ne(0) & ~m.get(NMI_HANDLED)
+    # Nothing of it is left: where there were others is no difference.
+    m.set(HOST_EVENTS, m.const(0, 32))
+    m.set(NMI_HANDLED, m.flag(False))
+    return lost
 
 
 def _before_each_step(steps: Sequence[Step], found: Mapping[str, Contract]) -> dict[str, Contract]:

@@ -54,7 +54,6 @@ FILES = (
     "arch/x86/include/asm/svm.h",
     "arch/x86/include/uapi/asm/svm.h",
     "include/hyperv/hvgdk.h",
-    "arch/x86/include/asm/kvm_vcpu_regs.h",
     "arch/x86/kvm/regs.h",
     *mediated.SOURCES,
     "arch/x86/kvm/svm/pmu.c",

@@ -460,7 +460,7 @@ class _Writer:
     def _premise(self, prop: Property) -> str:
         return self._put(
             f"premise/{prop.name}",
-            f"the property is not about nothing: there is a {prop.premise_text}",
+            f"the property is not about nothing: {prop.premise_text}",
             [
                 (
                     "a first cycle of a fresh vCPU",

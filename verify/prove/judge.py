@@ -239,5 +239,5 @@ def _shown(scenarios: Sequence[reach.Scenario], answer: Answer) -> reach.Scenari
 def _vacuous(prop: Property, answer: Answer) -> str:
     """Why the property speaks of nothing, or nothing."""
     if answer.status == UNSAT:
-        return f"{VACUOUS}there is no {prop.premise_text}"
+        return f"{VACUOUS}it never comes to this: {prop.premise_text}"
     return "" if answer.status == SAT else f"premise not decided: {answer.reason}"
