@@ -371,8 +371,10 @@ def test_nothing_is_killed_on_a_tree_of_which_nothing_is_proved() -> None:
 class Convinced:
     """Proves everything."""
 
-    def __init__(self, *_: object) -> None:
-        pass
+    context = None
+
+    def __init__(self, switch: Any, *_: object) -> None:
+        self.switch = switch
 
     def judge_until_refuted(self, properties: Sequence[Any]) -> list[Any]:
         return [SimpleNamespace(prop=p, verdict="proved", scenario=None) for p in properties]
@@ -386,7 +388,7 @@ def test_only_what_was_proved_kills(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fate, "_by_switch", lambda found: works)
     monkeypatch.setattr(fate, "Context", lambda *_, **more: context)
     monkeypatch.setattr(fate, "bads", lambda properties: {})
-    monkeypatch.setattr(fate, "_is_sound", lambda context: True)
+    monkeypatch.setattr(fate, "_doubt", lambda context: "")
     monkeypatch.setattr(fate, "difference", lambda *_: SimpleNamespace(text="x after put"))
     monkeypatch.setattr(fate, "hunt", lambda s, found, *_: asked.append(found))
     monkeypatch.setattr(relations, "every_property", lambda *_: [])
@@ -399,6 +401,34 @@ def test_only_what_was_proved_kills(monkeypatch: pytest.MonkeyPatch) -> None:
     (mutant, *_) = mutants_of(FUNCTION)
     assert base.fate(mutant).kind == SURVIVED
     assert [prop.name for prop in asked[0]] == ["a", "c"]
+
+
+def test_what_no_proof_can_be_made_of_is_not_judged_with_interrupts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """That takes longer than all the rest, and could at best find a run that breaks something."""
+    judged: list[str] = []
+
+    class Doubtful:
+        def __init__(self, switch: str, *_: object) -> None:
+            self.switch = self.context = switch
+
+        def judge_until_refuted(self, properties: Sequence[Any]) -> list[Any]:
+            judged.extend(p.name for p in properties)
+            said = {"verdict": "unknown", "reason": "why", "scenario": None}
+            return [SimpleNamespace(prop=p, **said) for p in properties]
+
+    prop = SimpleNamespace(name="a"), SimpleNamespace(name="nmi.a")
+    works = [(cast(Any, "calm"), [prop[0]]), (cast(Any, "nmi"), [prop[1]])]
+    base = cast(Any, SimpleNamespace(killers=["a", "nmi.a"], _lately={}, _solve=None))
+    base._killers = lambda properties: Base._killers(base, properties)
+    monkeypatch.setattr(fate, "Judge", Doubtful)
+    for doubtful, expected in (("calm", ["a"]), ("nmi", ["a"]), ("", ["nmi.a", "a"])):
+        judged.clear()
+        monkeypatch.setattr(fate, "_doubt", lambda context, found=doubtful: context == found)
+        found = Base._proved(base, works, [None, None], "x")
+        assert (found.kind, found.reason) == (fate.UNDECIDED, f"{expected[0]}: why")
+        assert judged == expected
 
 
 def mutants_of(*names: str) -> list[Mutant]:

@@ -63,7 +63,7 @@ class Base:
             calm = self._contexts[0] if self._contexts else None
             self._contexts.append(Context(switch, solve, part=calm))
         self._usual = [bads(properties) for _, properties in self.works]
-        self._sound = all(_is_sound(context) for context in self._contexts)
+        self._sound = not any(_doubt(context) for context in self._contexts)
         self._lately: dict[str, None] = {}
         for context in self._contexts:
             context.asker.solve = self._solve
@@ -116,17 +116,25 @@ class Base:
     def _proved(self, works: Sequence[Work], contexts: Sequence[Context | None], told: str) -> Fate:
         proved: set[str] = set()
         reason = ""
-        for (switch, properties), like in reversed(list(zip(works, contexts, strict=True))):
+        judges: list[Judge] = []
+        for (switch, _), like in zip(works, contexts, strict=True):
+            part = judges[0].context if judges else None
+            judges.append(Judge(switch, self._solve, like, part))
+            if _doubt(judges[-1].context):
+                # Only a run can be found then; those with interrupts take long to look through.
+                del judges[1:]
+                break
+        for judge, (_, properties) in reversed(list(zip(judges, works, strict=False))):
             # What holds whenever interrupts hit holds when none does.
             left = [p for p in self._killers(properties) if NMI + p.name not in proved]
-            judgements = Judge(switch, self._solve, like).judge_until_refuted(left) if left else []
+            judgements = judge.judge_until_refuted(left) if left else []
             for judgement in judgements:
                 name, scenario = judgement.prop.name, judgement.scenario
                 if judgement.verdict == PROVED:
                     proved |= {name, name.removeprefix(NMI)}
                 elif scenario is None:
                     reason = reason or f"{name}: {judgement.reason}"
-                elif replays(switch, scenario, judgement.model):
+                elif replays(judge.switch, scenario, judgement.model):
                     return Fate(KILLED, name, scenario.violation.text)
                 else:
                     reason = reason or f"{name}: no counterexample that the interpreter repeats"
@@ -142,11 +150,12 @@ def _by_switch(found: Sequence[tuple[Switch, Property]]) -> list[Work]:
     return list(works.values())
 
 
-def _is_sound(context: Context) -> bool:
-    """Proofs can be made of the model, and so what was inferred of it holds."""
+def _doubt(context: Context) -> str:
+    """Why no proof can be made of the model, so that what was inferred of it may not hold either;
+    or nothing."""
     questions = sanity.questions(context.switch, context.holding)
     answers = context.asker.each(questions)
-    return not (sanity.shape(context.switch) or sanity.complaint(questions, answers))
+    return sanity.shape(context.switch) or sanity.complaint(questions, answers)
 
 
 def _solver(request: Request) -> Solve:
