@@ -419,7 +419,7 @@ def test_what_no_proof_can_be_made_of_is_not_judged_with_interrupts(
             return [SimpleNamespace(prop=p, **said) for p in properties]
 
     prop = SimpleNamespace(name="a"), SimpleNamespace(name="nmi.a")
-    works = [(cast(Any, "calm"), [prop[0]]), (cast(Any, "nmi"), [prop[1]])]
+    works: Any = [("calm", [prop[0]]), ("nmi", [prop[1]])]
     base = cast(Any, SimpleNamespace(killers=["a", "nmi.a"], _lately={}, _solve=None))
     base._killers = lambda properties: Base._killers(base, properties)
     monkeypatch.setattr(fate, "Judge", Doubtful)

@@ -60,19 +60,16 @@ def hunt(
 def _broken(
     switch: Switch, found: Mapping[str, Sequence[Violation]], cycles: int, timeout: float
 ) -> Found | None:
-    ways = {
-        f"{name} {k}": (name, scenarios)
-        for name, violations in found.items()
-        for k, scenarios in enumerate(_scenarios(switch, violations, cycles))
-    }
-    goals = [Goal(name, _any(scenarios), None) for name, (_, scenarios) in ways.items()]
-    with closing(solve_all(goals, jobs=1, timeout=min(timeout, SECONDS))) as answers:
-        for goal, answer in answers:
-            if answer.status == SAT:
-                name, scenarios = ways[goal.name]
-                scenario = _shown(scenarios, answer.model)
-                if replays(switch, scenario, answer.model):
-                    return Found(name, scenario.violation.text)
+    # One by one: to put the runs for a property together may take longer than to solve them.
+    for name, violations in found.items():
+        ways = {f"{name} {k}": way for k, way in enumerate(_ways(switch, violations, cycles))}
+        goals = [Goal(way, _any(scenarios), None) for way, scenarios in ways.items()]
+        with closing(solve_all(goals, jobs=1, timeout=min(timeout, SECONDS))) as answers:
+            for goal, answer in answers:
+                if answer.status == SAT:
+                    scenario = _shown(ways[goal.name], answer.model)
+                    if replays(switch, scenario, answer.model):
+                        return Found(name, scenario.violation.text)
     return None
 
 
@@ -80,7 +77,7 @@ def _nothing_agreed(pair: Pairing, phase: str) -> Pairing:
     return replace(pair, secret=lambda name: name.startswith(STATE) or pair.secret(name))
 
 
-def _scenarios(
+def _ways(
     switch: Switch, violations: Sequence[Violation], cycles: int
 ) -> Iterator[list[reach.Scenario]]:
     for group in reach.alike(switch, violations):
