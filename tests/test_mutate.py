@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar, cast
@@ -24,6 +24,7 @@ from verify.mutate.fate import EQUIVALENT, KILLED, SURVIVED, UNDECIDED, Base, Fa
 from verify.mutate.operators import CALL, MEMBER, NAME, Mutant, mutants
 from verify.mutate.siblings import Subject, siblings
 from verify.request import Request
+from verify.result import NotUnderstood
 from verify.source.edit_function import Function
 from verify.source.program import CProgram
 
@@ -380,11 +381,16 @@ class Convinced:
         return [SimpleNamespace(prop=p, verdict="proved", scenario=None) for p in properties]
 
 
-def test_only_what_was_proved_kills(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What finds a broken property is asked of no other; nor is it a kill that nobody proved."""
+def examined(
+    monkeypatch: pytest.MonkeyPatch, *not_understood: NotUnderstood
+) -> tuple[Fate, list[Sequence[Any]]]:
+    """What becomes of a mutant that breaks nothing, and the properties that were asked about."""
     asked: list[Sequence[Any]] = []
-    context = SimpleNamespace(asker=SimpleNamespace(), switch=None)
-    works = [(cast(Any, None), [SimpleNamespace(name=n) for n in ("a", "b", "c")])]
+    context = SimpleNamespace(
+        asker=SimpleNamespace(), switch=SimpleNamespace(not_understood=not_understood[:1])
+    )
+    switch: Any = SimpleNamespace(not_understood=not_understood)
+    works = [(switch, [SimpleNamespace(name=n) for n in ("a", "b", "c")])]
     monkeypatch.setattr(fate, "_by_switch", lambda found: works)
     monkeypatch.setattr(fate, "Context", lambda *_, **more: context)
     monkeypatch.setattr(fate, "bads", lambda properties: {})
@@ -399,8 +405,25 @@ def test_only_what_was_proved_kills(monkeypatch: pytest.MonkeyPatch) -> None:
     results = [SimpleNamespace(property=n, verdict=v) for n, v in verdicts.items()]
     base = Base(tree, target, program, cast(Any, SimpleNamespace(results=results)), request)
     (mutant, *_) = mutants_of(FUNCTION)
-    assert base.fate(mutant).kind == SURVIVED
+    return base.fate(mutant), asked
+
+
+def test_only_what_was_proved_kills(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What finds a broken property is asked of no other; nor is it a kill that nobody proved."""
+    found, asked = examined(monkeypatch)
+    assert found.kind == SURVIVED
     assert [prop.name for prop in asked[0]] == ["a", "c"]
+
+
+def test_a_mutant_that_is_not_understood_is_undecided(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless the tree has the same."""
+    old = NotUnderstood("a.c", 1, "asm(x)", "inline assembly")
+    new = replace(old, text="1 << -1", reason="a shift by too much")
+    found, asked = examined(monkeypatch, old)
+    assert found.kind == SURVIVED
+    found, asked = examined(monkeypatch, old, replace(old, line=2), new)
+    assert found.kind == UNDECIDED and not asked
+    assert found.reason == "1 << -1 is not understood: a shift by too much"
 
 
 def test_what_no_proof_can_be_made_of_is_not_judged_with_interrupts(
@@ -427,7 +450,7 @@ def test_what_no_proof_can_be_made_of_is_not_judged_with_interrupts(
         judged.clear()
         monkeypatch.setattr(fate, "_doubt", lambda context, found=doubtful: context == found)
         found = Base._proved(base, works, [None, None], "x")
-        assert (found.kind, found.reason) == (fate.UNDECIDED, f"{expected[0]}: why")
+        assert (found.kind, found.reason) == (UNDECIDED, f"{expected[0]}: why")
         assert judged == expected
 
 

@@ -93,6 +93,8 @@ class Base:
             found = difference(context, switch, mutant.before)
             if found is None and self._sound:
                 continue
+            if unknown := _not_understood(context.switch, switch):
+                return Fate(UNDECIDED, reason=unknown)
             if broken := hunt(switch, self._killers(properties), usual, timeout):
                 return Fate(KILLED, broken.property, broken.text)
             return self._judged(works, found.text if found else "a model that is not closed")
@@ -148,6 +150,14 @@ def _by_switch(found: Sequence[tuple[Switch, Property]]) -> list[Work]:
     for switch, prop in found:
         works.setdefault(id(switch), (switch, []))[1].append(prop)
     return list(works.values())
+
+
+def _not_understood(usual: Switch, switch: Switch) -> str:
+    """What of the mutant is not understood that is not the tree's own, or nothing: it may do
+    anything, and solvers take long to find that nothing can be told of it."""
+    known = {(n.file, n.text, n.reason) for n in usual.not_understood}
+    new = [n for n in switch.not_understood if (n.file, n.text, n.reason) not in known]
+    return f"{new[0].text} is not understood: {new[0].reason}" if new else ""
 
 
 def _doubt(context: Context) -> str:

@@ -16,7 +16,7 @@ from verify.encode.switch import STATE, Switch
 from verify.encode.term import Term, disj, evaluate
 from verify.explain.replay import replay
 from verify.prove import reach
-from verify.prove.goal import SAT, Goal
+from verify.prove.goal import SAT, Answer, Goal
 from verify.prove.process import solve_all
 from verify.prove.property import Pairing, Property, Violation
 
@@ -52,25 +52,26 @@ def hunt(
     single = {n: vs for n, vs in found.items() if all(v.pair is None for v in vs)}
     old = {n: [v for v in vs if v not in new[n]] for n, vs in single.items()}
     for batch, cycles in ((new, 0), (old, 0), (single, 1)):
-        if (broken := _broken(switch, batch, cycles, timeout)) is not None:
-            return broken
+        # One by one: to put the runs for a property together may take longer than to solve them.
+        for name, violations in batch.items():
+            for way in _ways(switch, violations, cycles):
+                answer = _asked(way, min(timeout, SECONDS))
+                if answer.status == SAT and (text := _told(switch, way, answer.model)):
+                    return Found(name, text)
     return None
 
 
-def _broken(
-    switch: Switch, found: Mapping[str, Sequence[Violation]], cycles: int, timeout: float
-) -> Found | None:
-    # One by one: to put the runs for a property together may take longer than to solve them.
-    for name, violations in found.items():
-        ways = {f"{name} {k}": way for k, way in enumerate(_ways(switch, violations, cycles))}
-        goals = [Goal(way, _any(scenarios), None) for way, scenarios in ways.items()]
-        with closing(solve_all(goals, jobs=1, timeout=min(timeout, SECONDS))) as answers:
-            for goal, answer in answers:
-                if answer.status == SAT:
-                    scenario = _shown(ways[goal.name], answer.model)
-                    if replays(switch, scenario, answer.model):
-                        return Found(name, scenario.violation.text)
-    return None
+def _asked(scenarios: Sequence[reach.Scenario], timeout: float) -> Answer:
+    """Can one of them be?"""
+    goal = Goal("run", _any(scenarios), None)
+    with closing(solve_all([goal], jobs=1, timeout=timeout)) as answers:
+        return next(answer for _, answer in answers)
+
+
+def _told(switch: Switch, scenarios: Sequence[reach.Scenario], model: dict[str, int]) -> str:
+    """What the interpreter finds in the run, or nothing when it does not repeat it."""
+    scenario = _shown(scenarios, model)
+    return scenario.violation.text if replays(switch, scenario, model) else ""
 
 
 def _nothing_agreed(pair: Pairing, phase: str) -> Pairing:
