@@ -17,6 +17,8 @@ import models.reference
 from tests.report_sample import PROVED, REFUTED, with_results
 from tests.test_source_edit import ALARM, TextTree, functions, is_c, plain, words_of
 from verify import check, cli, relations
+from verify.encode import term as t
+from verify.encode.execute import NotUnderstood
 from verify.encode.switch import Like, Switch
 from verify.errors import BadInput
 from verify.mutate import campaign, fate
@@ -24,7 +26,6 @@ from verify.mutate.fate import EQUIVALENT, KILLED, SURVIVED, UNDECIDED, Base, Fa
 from verify.mutate.operators import CALL, MEMBER, NAME, Mutant, mutants
 from verify.mutate.siblings import Subject, siblings
 from verify.request import Request
-from verify.result import NotUnderstood
 from verify.source.edit_function import Function
 from verify.source.program import CProgram
 
@@ -417,7 +418,7 @@ def test_only_what_was_proved_kills(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_mutant_that_is_not_understood_is_undecided(monkeypatch: pytest.MonkeyPatch) -> None:
     """Unless the tree has the same."""
-    old = NotUnderstood("a.c", 1, "asm(x)", "inline assembly")
+    old = NotUnderstood("a.c", 1, "asm(x)", "inline assembly", t.true)
     new = replace(old, text="1 << -1", reason="a shift by too much")
     found, asked = examined(monkeypatch, old)
     assert found.kind == SURVIVED

@@ -17,7 +17,7 @@ from verify.prove.context import Context
 from verify.prove.judge import Judge
 from verify.prove.process import solve_all
 from verify.prove.property import Property
-from verify.prove.same import difference
+from verify.prove.same import difference, not_understood
 from verify.request import Request
 from verify.result import NMI, PROVED, Report
 from verify.source.program import CProgram
@@ -93,8 +93,10 @@ class Base:
             found = difference(context, switch, mutant.before)
             if found is None and self._sound:
                 continue
-            if unknown := _not_understood(context.switch, switch):
-                return Fate(UNDECIDED, reason=unknown)
+            if unknown := not_understood(context.switch, switch):
+                # It may do anything, and solvers take long to find that nothing can be told of it.
+                why = f"{unknown[0].text} is not understood: {unknown[0].reason}"
+                return Fate(UNDECIDED, reason=why)
             if broken := hunt(switch, self._killers(properties), usual, timeout):
                 return Fate(KILLED, broken.property, broken.text)
             return self._judged(works, found.text if found else "a model that is not closed")
@@ -150,14 +152,6 @@ def _by_switch(found: Sequence[tuple[Switch, Property]]) -> list[Work]:
     for switch, prop in found:
         works.setdefault(id(switch), (switch, []))[1].append(prop)
     return list(works.values())
-
-
-def _not_understood(usual: Switch, switch: Switch) -> str:
-    """What of the mutant is not understood that is not the tree's own, or nothing: it may do
-    anything, and solvers take long to find that nothing can be told of it."""
-    known = {(n.file, n.text, n.reason) for n in usual.not_understood}
-    new = [n for n in switch.not_understood if (n.file, n.text, n.reason) not in known]
-    return f"{new[0].text} is not understood: {new[0].reason}" if new else ""
 
 
 def _doubt(context: Context) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import zip_longest
 
 from verify.encode import term as t
-from verify.encode.execute import Fault
+from verify.encode.execute import Fault, NotUnderstood
 from verify.encode.switch import STATE, Cells, Point, Read, Switch
 from verify.encode.term import Term
 from verify.prove.ask import Question
@@ -103,8 +103,15 @@ def _shape(one: Switch, other: Switch) -> str | None:
     for name in ("points", "reads", "enumerated", "settings"):
         if list(getattr(one, name)) != list(getattr(other, name)):
             return f"the {name}"
-    unknown = [{(n.file, n.text, n.reason) for n in s.not_understood} for s in (one, other)]
-    return None if unknown[0] == unknown[1] else "what is not understood"
+    if not_understood(one, other) or not_understood(other, one):
+        return "what is not understood"
+    return None
+
+
+def not_understood(one: Switch, other: Switch) -> list[NotUnderstood]:
+    """What is not understood of the other switch only, wherever it is in its file."""
+    known = {(n.file, n.text, n.reason) for n in one.not_understood}
+    return [n for n in other.not_understood if (n.file, n.text, n.reason) not in known]
 
 
 def _setup(one: Switch, other: Switch) -> Iterator[_Pair]:
