@@ -23,7 +23,7 @@ from verify.encode.switch import CONFIG, MONITOR, STATE, Cells, Relation, Switch
 from verify.encode.term import Term
 from verify.prove import simulate
 from verify.prove.ask import Asker, Question
-from verify.prove.bits import fixed, written
+from verify.prove.bits import alike, fixed, written
 from verify.prove.goal import UNSAT
 
 GHOST = "ghost."
@@ -185,6 +185,8 @@ class _Templates:
                 without = t.negate(self.owned[ghost])
                 self.add(location, unchanged, without, t.conj((self.switch.active, without)))
             for ghost in ghosts:
+                for candidate in self._in_common(cell, ghost):
+                    self.add(location, candidate, *conditions)
                 for candidate, *weaker in self._derived(access, cell, ghost):
                     self.add(location, candidate, *conditions, weaker=weaker)
             for candidate in self._fixed_bits(access, cell):
@@ -201,6 +203,17 @@ class _Templates:
                 for mask in limits.get(other, ()):
                     if mask.width == value.width:
                         self.add(location, (value & ~mask).eq(0), *conditions)
+
+    def _in_common(self, cell: str, ghost: str) -> Iterator[Term]:
+        """The bits of a cell that accesses write as they write a ghost, and not without it."""
+        state = self.state[cell]
+        full = mask = (1 << state.width) - 1
+        for access in (a for a in self.switch.accesses if cell in a.post):
+            values = self._values(access, ghost) if ghost in access.post else [state]
+            for term in written(access.post[cell], state):
+                mask &= alike(term, values[0], _is_named) if len(values) == 1 else 0
+        if mask not in (0, full) and self.state[ghost].width == state.width:
+            yield ((state ^ self.state[ghost]) & mask).eq(0)
 
     def _derived(self, access: Relation, cell: str, ghost: str) -> Iterator[tuple[Term, ...]]:
         """An access that writes a value to a ghost derives from it what it writes to a cell: each
@@ -342,6 +355,11 @@ def _unmasked(term: Term) -> Term:
 
 def _is_constant(term: Term) -> bool:
     return all(str(v.name).startswith(_CONSTANT) for v in t.free_vars([term]))
+
+
+def _is_named(term: Term) -> bool:
+    """It is a constant of the configuration, and no number."""
+    return _is_constant(term) and term.op != "const"
 
 
 def _looks_at(node: Term, value: Term, copies: Set[Term]) -> bool:
