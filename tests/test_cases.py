@@ -26,7 +26,7 @@ PROPERTIES = re.compile(
     r"restore\.(PMC|EVTSEL|FIXED_CTR\d|FIXED_CTR_CTRL|GLOBAL_CTRL|GLOBAL_STATUS|PERF_METRICS)"
     r"|leak\.(guest-host|guest-guest|host-guest)|access\.(closed|nested|nested\.direct)"
     r"|order\.(fixed3-metrics\.load|fixed3-metrics\.put|quiet)"
-    r"|count\.(switch|host|guest|enabled|fastpath|emulated)|fault\.(load|run|put)|pmi\.(owner|host)|warn\.guest"
+    r"|count\.(switch|host|guest|enabled|fastpath|filter|emulated)|fault\.(load|run|put)|pmi\.(owner|host)|warn\.guest"
     r"|host\.(caches|context)|fresh\.global-ctrl|stable\.hw-copies|migrate\.closed(?:\.load|\.other-host)?)"
 )
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from models.environment.cpu import Cpu
-from models.environment.kvm import CPL, as_bool, mediated
+from models.environment.kvm import CPL, PMU_REQUESTED, as_bool, mediated
 from verify.ir.machine import Machine
 from verify.target import Access, Assumption
 
@@ -166,6 +166,7 @@ def accesses(
 
     def filtered(m: Machine) -> None:
         m.set(BY_USERSPACE, m.flag(False))
+        m.set(PMU_REQUESTED, m.flag(False))
         with m.when(mediated(m, cpu.vcpu)):
             m.call("kvm_pmu_handle_event", m.address(cpu.vcpu))
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from models.environment.counting import Counter, Counters, off, selected
 from models.environment.emulated import becomes, ghost
-from models.environment.kvm import CPL
+from models.environment.filtering import Control, Controls
+from models.environment.kvm import CPL, mediated
 from models.hardware import intel_pmu as pmu
 from verify.ir.machine import Machine
 from verify.target import Assumption
@@ -78,6 +79,35 @@ def _fixed(m: Machine, of: str, i: int, event: int) -> Counter:
     limit = m.ite(absent, m.const(_WHOLE, 64), m.get("config.limit_guest_fixed"))
     interrupts = _bit(controls, 4 * i + 3)
     return Counter(ghost("FIXED_CTR", i), bit, limit, obstacles, m.flag(False), interrupts)
+
+
+def controls(vcpu: str, gp: int, fixed: int) -> Controls:
+    """How so many counters that KVM handles are controlled, of a vCPU's PMU."""
+    of = f"{vcpu}.arch.pmu"
+
+    def found(m: Machine) -> list[Control]:
+        of_gp, of_fixed = (m.get(f"{of}.nr_arch_{kind}_counters") for kind in ("gp", "fixed"))
+        own = mediated(m, vcpu)
+        return [
+            *(_gp_control(m, of, i, own & m.const(i, 32).ult(of_gp)) for i in range(gp)),
+            *(_fixed_control(m, of, i, own & m.const(i, 32).ult(of_fixed)) for i in range(fixed)),
+        ]
+
+    return found
+
+
+def _gp_control(m: Machine, of: str, i: int, has: Any) -> Control:
+    guest, copy = m.get(ghost("EVTSEL", i)), m.get(f"{of}.gp_counters[{i}].eventsel_hw")
+    wanted, on = ((value & pmu.EVTSEL_ENABLE).nonzero() for value in (guest, copy))
+    return Control(has, i, pmu.evtsel(i), guest, copy, wanted, on, guest.eq(copy), selects=True)
+
+
+def _fixed_control(m: Machine, of: str, i: int, has: Any) -> Control:
+    cells = ghost("FIXED_CTR_CTRL"), f"{of}.fixed_ctr_ctrl_hw"
+    guest, copy = (m.get(cell).extract(4 * i + 3, 4 * i) for cell in cells)
+    wanted, on = (value.extract(1, 0).nonzero() for value in (guest, copy))
+    bit, same = pmu.FIXED_BASE + i, guest.eq(copy)
+    return Control(has, bit, pmu.FIXED_CTR_CTRL, guest, copy, wanted, on, same, selects=False)
 
 
 def expect(m: Machine, kind: str, index: int, data: Any, from_host: Any) -> None:

@@ -26,6 +26,10 @@ CPL = "run.cpl"
 """The guest's privilege level."""
 ALLOWED = "run.allowed"
 """Bits of the counters whose event the filter has allowed when it was last asked."""
+ASKED = "run.asked"
+"""Bits of the counters about which the filter has been asked since this was 0."""
+PMU_REQUESTED = "run.pmu_requested"
+"""KVM_REQ_PMU is pending."""
 PMI = "run.pmi"
 """KVM has requested an interrupt of the guest for an overflow."""
 HOST_OUT = "run.host_out"
@@ -45,6 +49,8 @@ CELLS = {
     GUEST_LVTPC: 32,
     CPL: 2,
     ALLOWED: 64,
+    ASKED: 64,
+    PMU_REQUESTED: 0,
     PMI: 0,
     HOST_OUT: 1,
 }
@@ -167,24 +173,44 @@ def _lapic_get_reg(m: Machine, call: CallSite) -> Any:
     return m.ite(register.eq(APIC_LVTPC), m.get(GUEST_LVTPC), other)
 
 
-def _allowed(m: Machine, call: CallSite) -> Any:
-    """The event filter's answer for a counter, remembered."""
-    assert isinstance(call.result, Int)
-    answer = m.fresh("allowed", 0)
-    index = m.read(call.args[0], ".idx", 8).zext(64)
-    bit, before = m.const(1, 64) << index, m.get(ALLOWED)
-    m.set(ALLOWED, m.ite(answer, before | bit, before & ~bit))
-    return as_bool(m, answer, call.result.width)
+def asked_for(bit: int) -> str:
+    """The cell with the selector for which the filter was asked about a counter the last time."""
+    return f"run.asked_for[{bit}]"
+
+
+def asked(count: int) -> dict[str, int]:
+    """The cells of so many counters with selectors."""
+    return dict.fromkeys(map(asked_for, range(count)), 64)
+
+
+def _allowed(count: int) -> Contract:
+    """The event filter's answer for a counter, remembered; so many have selectors."""
+
+    def answer(m: Machine, call: CallSite) -> Any:
+        assert isinstance(call.result, Int)
+        answer, (counter,) = m.fresh("allowed", 0), call.args
+        index, event = m.read(counter, ".idx", 8), m.read(counter, ".eventsel", 64)
+        bit, before = m.const(1, 64) << index.zext(64), m.get(ALLOWED)
+        m.set(ALLOWED, m.ite(answer, before | bit, before & ~bit))
+        m.set(ASKED, m.get(ASKED) | bit)
+        for i in range(count):
+            with m.when(index.eq(i)):
+                m.set(asked_for(i), event)
+        return as_bool(m, answer, call.result.width)
+
+    return answer
 
 
 def _make_request(program: Program) -> Contract:
-    """Of requests only an interrupt's matters to anyone else."""
-    interrupt = program.constant("KVM_REQ_PMI")
+    """Of requests only an interrupt's, and that to look at the PMU, matter to anyone else."""
+    named = {"KVM_REQ_PMI": PMI, "KVM_REQ_PMU": PMU_REQUESTED}
+    numbers = {program.constant(name): cell for name, cell in named.items()}
 
     def request(m: Machine, call: CallSite) -> None:
-        if interrupt is not None:
-            with m.when(call.args[0].eq(interrupt)):
-                m.set(PMI, m.flag(True))
+        for number, cell in numbers.items():
+            if number is not None:
+                with m.when(call.args[0].eq(number)):
+                    m.set(cell, m.flag(True))
 
     return request
 
@@ -230,6 +256,7 @@ def contracts(
     program: Program,
     features: Mapping[str, tuple[str, str]],
     leaf: int,
+    selectors: int,
     events: Mapping[str, int] = MappingProxyType({}),
 ) -> dict[str, Contract]:
     """By the name of the function that they stand for. `features`: the cells that say whether the
@@ -268,7 +295,7 @@ def contracts(
         "kvm_lapic_get_reg": _lapic_get_reg,
         "kvm_make_request": _make_request(program),
         "perf_get_hw_event_config": _event_config(program, events),
-        "pmc_is_event_allowed": _allowed,
+        "pmc_is_event_allowed": _allowed(selectors),
         "__model_op_get_cpl": cell(CPL),
         **dict.fromkeys(("ktime_get", "ktime_get_ns", "__model_jiffies"), anything("time")),
         "__model_processor_id": anything("processor"),

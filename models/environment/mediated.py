@@ -157,6 +157,8 @@ def begin_event(m: Machine) -> None:
 
 PUT, LOADED = "put", "loaded"
 
+_NEW = "before it has looked for requests"
+_ASKED, _DUE = "before it has looked for KVM_REQ_PMU", "while KVM_REQ_PMU is not served"
 _ON, _OFF = "with interrupts on", "with interrupts off"
 _IN = "while the guest's PMU is loaded"
 _WRITES = (
@@ -177,9 +179,23 @@ FRAME = Frame(
         "static_call(kvm_x86_vcpu_run)": "run",
         **dict.fromkeys(_WRITES, "write"),
         "wrmsrq(MSR_IA32_XFD_ERR)": "",
+        "kvm_request_pending": "look",
+        "if(kvm_request_pending(vcpu))": "some",
+        "kvm_check_request(KVM_REQ_PMU)": "look for it",
+        "if(kvm_check_request(KVM_REQ_PMU,vcpu))": "it is there",
+        "kvm_pmu_handle_event": "serve",
     },
-    start=_ON,
+    start=_NEW,
     moves={
+        (_NEW, "look"): _ON,
+        (_NEW, "look for it"): _ON,
+        (_ON, "some"): _ASKED,
+        (_ASKED, "look for it"): _ON,
+        (_ON, "it is there"): _DUE,
+        (_DUE, "serve"): _ON,
+        (_NEW, "serve"): _NEW,
+        (_ASKED, "serve"): _ASKED,
+        (_ON, "serve"): _ON,
         (_ON, "off"): _OFF,
         (_OFF, "off"): _OFF,
         (_ON, "on"): _ON,
@@ -188,7 +204,7 @@ FRAME = Frame(
         (_IN, "run"): _IN,
         (_IN, "put"): _OFF,
     },
-    ends={_ON},
+    ends={_NEW, _ASKED, _ON},
     reached=_IN,
     closed={_IN},
     harmless={
@@ -237,6 +253,8 @@ REPLACED = (
     # Bring the guest an overflow's interrupt.
     "kvm_pmu_deliver_pmi",
     "kvm_pmu_ops_update",
+    # Has the PMU asked for all counters.
+    "kvm_vm_ioctl_set_pmu_event_filter",
 )
 """Functions for which the model stands, common to the vendors."""
 

@@ -12,6 +12,7 @@ from models.environment import (
     counting,
     emulated,
     emulated_amd,
+    filtering,
     guest,
     kvm,
     mediated,
@@ -108,6 +109,8 @@ def _cells(program: Program) -> dict[str, int]:
         **pmu.cells(size),
         **svm.CELLS,
         **kvm.CELLS,
+        **kvm.asked(_handled(program)),
+        **filtering.CELLS,
         **svm_kernel.CELLS,
         **intercepts,
         **dict.fromkeys(ghosts, 64),
@@ -119,7 +122,13 @@ def _cells(program: Program) -> dict[str, int]:
 def _contracts(program: Program) -> dict[str, Contract]:
     return {
         **nmi.contracts(nmi_amd.handle_irq),
-        **kvm.contracts(program, svm_kernel.FEATURES, svm_kernel.PMU_LEAF, svm_kernel.EVENTS),
+        **kvm.contracts(
+            program,
+            svm_kernel.FEATURES,
+            svm_kernel.PMU_LEAF,
+            _handled(program),
+            svm_kernel.EVENTS,
+        ),
         **svm_kernel.contracts(program),
         **mediated.instructions(pmu),
     }
@@ -238,8 +247,8 @@ def _registers(program: Program) -> list[Register]:
     events = [
         counting.Event(VCPU, _copies(program), function, counters)
         for function, counters in (
-            (mediated.INSTRUCTION, emulated_amd.instructions(PMU, count)),
-            (mediated.BRANCH, emulated_amd.branches(PMU, count)),
+            (mediated.INSTRUCTION, emulated_amd.instructions(VCPU, count)),
+            (mediated.BRANCH, emulated_amd.branches(VCPU, count)),
         )
     ]
     ctrl = always(pmu.CTL)
@@ -306,6 +315,11 @@ def _setup(program: Program, m: Machine) -> None:
     m.call("svm_recalc_instruction_intercepts", vcpu)
     emulated_amd.limits(m, PMU)
     mediated.reset(m, _registers(program), PMU)
+    filtering.reset(m, _controls(program))
+
+
+def _controls(program: Program) -> filtering.Controls:
+    return emulated_amd.controls(VCPU, _handled(program))
 
 
 def _enter(m: Machine) -> None:
@@ -339,7 +353,7 @@ def _leave(program: Program, m: Machine) -> None:
 
 
 def _steps(program: Program) -> list[Step]:
-    return mediated.steps(
+    found = mediated.steps(
         CPU,
         _enter,
         partial(guest.guest, CPU),
@@ -347,12 +361,14 @@ def _steps(program: Program) -> list[Step]:
         _registers(program),
         _copies(program),
     )
+    return filtering.steps(VCPU, _controls(program), found)
 
 
 def _accesses(program: Program) -> list[Access]:
     size = _size(program)
     accesses = emulated.accesses(CPU, pmu.table(size), range(size), emulated_amd.expect)
-    return [*accesses, *mediated.events(VCPU, _copies(program))]
+    accesses += mediated.events(VCPU, _copies(program))
+    return filtering.accesses(VCPU, _controls(program), accesses)
 
 
 def _counts_for_host(m: Machine, event: Event) -> list[tuple[Any, str]]:
@@ -386,6 +402,7 @@ WATCHES = (
         _counts_for_host,
         ("load", "put"),
     ),
+    filtering.WATCH,
 )
 
 CHECKS = (
@@ -396,7 +413,7 @@ CHECKS = (
     rules.pmi_host(CPU),
     rules.fresh_global_ctrl(CPU),
     rules.stable_copies(CPU, _selectors),
-    rules.count_fastpath(lambda m: emulated_amd.instructions(PMU, _selectors(m))(m)),
+    rules.count_fastpath(lambda m: emulated_amd.instructions(VCPU, _selectors(m))(m)),
 )
 
 _MUTABLE = re.compile(
@@ -447,16 +464,12 @@ ASSUMPTIONS = (
         "of the bits of GLOBAL_STATUS that are no counter's, a guest can set those of freezes, and "
         "only by GLOBAL_STATUS_SET: KVM refuses it the bits of DEBUGCTL that enable freezing",
     ),
-    Assumption(
-        "load.controls",
-        "KVM's copies for the hardware (eventsel_hw) are what the guest set, less what the event "
-        "filter denies: the proofs compare the hardware with the copies",
-    ),
     Assumption("build", "the kernel is built with " + ", ".join(CONFIG) + ", other options off"),
     *nmi_amd.ASSUMPTIONS,
     *kvm.ASSUMPTIONS,
     *svm_kernel.ASSUMPTIONS,
     *emulated.ASSUMPTIONS,
+    *filtering.ASSUMPTIONS,
     *emulated_amd.ASSUMPTIONS,
     *counting.ASSUMPTIONS,
     *other_host_amd.ASSUMPTIONS,

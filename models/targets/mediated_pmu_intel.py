@@ -12,6 +12,7 @@ from models.environment import (
     counting,
     emulated,
     emulated_intel,
+    filtering,
     guest,
     guest_intel,
     kvm,
@@ -127,6 +128,8 @@ def _cells(program: Program) -> dict[str, int]:
         **pmu.cells(gp, fixed),
         **vmx.CELLS,
         **kvm.CELLS,
+        **kvm.asked(_handled(program)[0]),
+        **filtering.CELLS,
         **vmx_kernel.CELLS,
         **intercepts,
         **nested.cells(numbers),
@@ -141,7 +144,13 @@ def _cells(program: Program) -> dict[str, int]:
 def _contracts(program: Program) -> dict[str, Contract]:
     return {
         **nmi.contracts(nmi_intel.handle_irq),
-        **kvm.contracts(program, vmx_kernel.FEATURES, vmx_kernel.PMU_LEAF, vmx_kernel.EVENTS),
+        **kvm.contracts(
+            program,
+            vmx_kernel.FEATURES,
+            vmx_kernel.PMU_LEAF,
+            _handled(program)[0],
+            vmx_kernel.EVENTS,
+        ),
         **vmx_kernel.contracts(),
         **mediated.instructions(pmu),
     }
@@ -457,6 +466,11 @@ def _setup(program: Program, m: Machine) -> None:
     m.set("config.limit_guest_gp", (m.const(1, 64) << _gp_width(m).zext(64)) - 1)
     m.set("config.limit_guest_fixed", (m.const(1, 64) << _fixed_width(m).zext(64)) - 1)
     mediated.reset(m, _registers(program), PMU)
+    filtering.reset(m, _controls(program))
+
+
+def _controls(program: Program) -> filtering.Controls:
+    return emulated_intel.controls(VCPU, *_handled(program))
 
 
 def _fresh_vmcs(m: Machine) -> None:
@@ -517,7 +531,7 @@ def _steps(program: Program) -> list[Step]:
         _registers(program),
         _copies(program),
     )
-    return nested.steps(CPU, program, found)
+    return nested.steps(CPU, program, filtering.steps(VCPU, _controls(program), found))
 
 
 def _accesses(program: Program) -> list[Access]:
@@ -525,6 +539,7 @@ def _accesses(program: Program) -> list[Access]:
     counters = pmu.by_ecx(gp, fixed)
     accesses = emulated.accesses(CPU, msr.table(gp, fixed), counters, emulated_intel.expect)
     accesses += mediated.events(VCPU, _copies(program))
+    accesses = filtering.accesses(VCPU, _controls(program), accesses)
     return nested.accesses(CPU, program, accesses)
 
 
@@ -652,17 +667,13 @@ ASSUMPTIONS = (
         "hw.selector-writes",
         "a write of a selector or of FIXED_CTR_CTRL makes no counter overflow",
     ),
-    Assumption(
-        "load.controls",
-        "KVM's copies for the hardware (eventsel_hw, fixed_ctr_ctrl_hw) are what the guest set, "
-        "less what the event filter denies: the proofs compare the hardware with the copies",
-    ),
     Assumption("build", "the kernel is built with " + ", ".join(CONFIG) + ", other options off"),
     *nmi_intel.ASSUMPTIONS,
     *kvm.ASSUMPTIONS,
     *vmx_kernel.ASSUMPTIONS,
     *nested.ASSUMPTIONS,
     *emulated.ASSUMPTIONS,
+    *filtering.ASSUMPTIONS,
     *emulated_intel.ASSUMPTIONS,
     *counting.ASSUMPTIONS,
     *other_host_intel.ASSUMPTIONS,
@@ -719,7 +730,7 @@ PLAIN = Target(
     replaced=REPLACED,
     frames=(mediated.FRAME, vmx_kernel.FRAME),
     callers=mediated.CALLERS,
-    watches=(rules.HOST_CONTEXT,),
+    watches=(rules.HOST_CONTEXT, filtering.WATCH),
     orderings=(
         Ordering(
             "order.fixed3-metrics.load",

@@ -269,8 +269,8 @@ static void filter_counter(struct kvm_pmc *pmc)
 	if (pmc->type == KVM_PMC_GP) {
 		/* The vendor has decided on the other bits. */
 		pmc->eventsel_hw &= ~ARCH_PERFMON_EVENTSEL_ENABLE;
-		if (pass)
-			pmc->eventsel_hw |= pmc->eventsel & ARCH_PERFMON_EVENTSEL_ENABLE;
+		if (pass && kvm_pmu_call(is_selected)(pmc))
+			pmc->eventsel_hw |= ARCH_PERFMON_EVENTSEL_ENABLE;
 		return;
 	}
 
@@ -296,7 +296,7 @@ static bool counts_event(struct kvm_pmc *pmc, int event)
 		return fixed_controls(pmc) & (INTEL_FIXED_0_KERNEL | INTEL_FIXED_0_USER);
 	}
 
-	if (!(pmc->eventsel & ARCH_PERFMON_EVENTSEL_ENABLE))
+	if (!kvm_pmu_call(is_selected)(pmc))
 		return false;
 
 	return (pmc->eventsel & (AMD64_EVENTSEL_EVENT | ARCH_PERFMON_EVENTSEL_UMASK)) ==
@@ -407,15 +407,11 @@ void kvm_pmu_branch_retired(struct kvm_vcpu *vcpu)
 static bool kvm_need_any_pmc_intercept(struct kvm_vcpu *vcpu)
 {
 	struct kvm_pmu *pmu = vcpu_to_pmu(vcpu);
-
-	if (!kvm_vcpu_has_mediated_pmu(vcpu))
-		return true;
-
 	/* A counter of the CPU that the guest has not got must stay out of reach. */
-	if (pmu->nr_arch_gp_counters != kvm_host_pmu.num_counters_gp)
-		return true;
+	bool has_all = pmu->nr_arch_gp_counters == kvm_host_pmu.num_counters_gp &&
+		       pmu->nr_arch_fixed_counters == kvm_host_pmu.num_counters_fixed;
 
-	return pmu->nr_arch_fixed_counters != kvm_host_pmu.num_counters_fixed;
+	return !has_all || !kvm_vcpu_has_mediated_pmu(vcpu);
 }
 
 bool kvm_need_perf_global_ctrl_intercept(struct kvm_vcpu *vcpu)

@@ -27,6 +27,8 @@ struct kvm_pmu_ops {
 	int (*set_msr)(struct kvm_vcpu *vcpu, struct msr_data *msr_info);
 	int (*get_msr)(struct kvm_vcpu *vcpu, struct msr_data *msr_info);
 	bool (*is_valid_msr)(struct kvm_vcpu *vcpu, u32 msr);
+	/* By its selector, a counter is on. */
+	bool (*is_selected)(struct kvm_pmc *pmc);
 
 	const u32 MSR_STRIDE;
 	const u32 PERF_GLOBAL_CTRL;

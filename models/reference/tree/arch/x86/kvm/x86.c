@@ -11,6 +11,9 @@ int vcpu_enter_guest(struct kvm_vcpu *vcpu)
 {
 	bool again;
 
+	if (kvm_check_request(KVM_REQ_PMU, vcpu))
+		kvm_pmu_handle_event(vcpu);
+
 	local_irq_disable();
 	if (kvm_vcpu_exit_request(vcpu))
 		goto out;

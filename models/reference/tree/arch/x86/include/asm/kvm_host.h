@@ -57,6 +57,7 @@ struct kvm_pmu {
 };
 
 struct kvm_vcpu_arch {
+	u64 efer;
 	u64 perf_capabilities;
 	/* The guest hypervisor's VMLAUNCH or VMRESUME is under way. */
 	bool nested_run_pending;

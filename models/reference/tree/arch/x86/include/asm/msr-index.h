@@ -3,6 +3,9 @@
 
 #include <linux/bits.h>
 
+/* In EFER. AMD: a guest may run guests. */
+#define EFER_SVME			BIT_ULL(12)
+
 /* AMD: a selector and its counter are neighbours; the first few have older names too. */
 #define MSR_F15H_PERF_CTL			0xc0010200
 #define MSR_F15H_PERF_CTL0			MSR_F15H_PERF_CTL

@@ -117,6 +117,24 @@ static int amd_pmu_set_msr(struct kvm_vcpu *vcpu, struct msr_data *msr_info)
 	}
 }
 
+/* A guest that runs guests can tell them from itself; here it is itself that runs. */
+static bool amd_is_selected(struct kvm_pmc *pmc)
+{
+	bool runs_guests = pmc->vcpu->arch.efer & EFER_SVME;
+
+	if (!(pmc->eventsel & ARCH_PERFMON_EVENTSEL_ENABLE))
+		return false;
+
+	switch (pmc->eventsel & AMD64_EVENTSEL_HOST_GUEST_MASK) {
+	case 0:
+		return true;
+	case AMD64_EVENTSEL_GUESTONLY:
+		return false;
+	default:
+		return runs_guests;
+	}
+}
+
 static u32 nr_counters(struct kvm_vcpu *vcpu)
 {
 	union cpuid_0x80000022_ebx ebx;
@@ -216,6 +234,7 @@ struct kvm_pmu_ops amd_pmu_ops = {
 	.set_msr = amd_pmu_set_msr,
 	.get_msr = amd_pmu_get_msr,
 	.is_valid_msr = amd_is_valid_msr,
+	.is_selected = amd_is_selected,
 
 	.MSR_STRIDE = 2,
 	.PERF_GLOBAL_CTRL = MSR_AMD64_PERF_CNTR_GLOBAL_CTL,

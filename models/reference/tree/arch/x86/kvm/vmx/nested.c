@@ -121,10 +121,14 @@ static int nested_vmx_check_host_state(struct kvm_vcpu *vcpu, struct vmcs12 *vmc
 /* Back in L1, with vmcs01. */
 static void load_vmcs12_host_state(struct kvm_vcpu *vcpu, struct vmcs12 *vmcs12)
 {
-	if ((vmcs12->vm_exit_controls & VM_EXIT_LOAD_IA32_PERF_GLOBAL_CTRL) &&
-	    kvm_pmu_has_perf_global_ctrl(vcpu_to_pmu(vcpu)))
-		WARN_ON_ONCE(__kvm_emulate_msr_write(vcpu, MSR_CORE_PERF_GLOBAL_CTRL,
-						     vmcs12->host_ia32_perf_global_ctrl));
-	else
+	bool loads = vmcs12->vm_exit_controls & VM_EXIT_LOAD_IA32_PERF_GLOBAL_CTRL;
+	u64 global_ctrl = vmcs12->host_ia32_perf_global_ctrl;
+
+	/* L1 loads what it could write. */
+	if (!loads || !kvm_pmu_has_perf_global_ctrl(vcpu_to_pmu(vcpu))) {
 		nested_vmx_keep_global_ctrl(vcpu);
+		return;
+	}
+
+	WARN_ON_ONCE(__kvm_emulate_msr_write(vcpu, MSR_CORE_PERF_GLOBAL_CTRL, global_ctrl));
 }

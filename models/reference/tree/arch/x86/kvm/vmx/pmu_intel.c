@@ -64,6 +64,11 @@ static struct kvm_pmc *intel_rdpmc_ecx_to_pmc(struct kvm_vcpu *vcpu, unsigned in
 	return idx < pmu->nr_arch_gp_counters ? &pmu->gp_counters[idx] : NULL;
 }
 
+static bool intel_is_selected(struct kvm_pmc *pmc)
+{
+	return pmc->eventsel & ARCH_PERFMON_EVENTSEL_ENABLE;
+}
+
 static bool intel_is_valid_msr(struct kvm_vcpu *vcpu, u32 msr)
 {
 	struct kvm_pmu *pmu = vcpu_to_pmu(vcpu);
@@ -304,6 +309,7 @@ struct kvm_pmu_ops intel_pmu_ops = {
 	.set_msr = intel_pmu_set_msr,
 	.get_msr = intel_pmu_get_msr,
 	.is_valid_msr = intel_is_valid_msr,
+	.is_selected = intel_is_selected,
 
 	.MSR_STRIDE = 1,
 	.PERF_GLOBAL_CTRL = MSR_CORE_PERF_GLOBAL_CTRL,
