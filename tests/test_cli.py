@@ -204,6 +204,16 @@ def test_a_kernel_without_a_struct(path: str, tag: str, tree: Path, refused: Ref
     assert f"the tree has no struct {tag} that can be read" in refused("check", "--kernel", "tree")
 
 
+@pytest.mark.parametrize("member", ["reprogram_pmi", "eventsel_hw"])
+def test_a_kernel_that_has_renamed_a_member(member: str, tree: Path, refused: Refusal) -> None:
+    for path in (tree / "arch/x86").rglob("*.[ch]"):
+        path.write_text(path.read_text().replace(member, "under_another_name"))
+    line = refused("check", "--kernel", "tree")
+    assert re.search(
+        rf"the tree has no [\w.\[\]]+\.{member}[\d\[\]]*, which the models look at", line
+    )
+
+
 # Patches ----------------------------------------------------------------------------------------
 
 OTHER = """\

@@ -33,6 +33,7 @@ ASSUMPTIONS = (
 
 # In a selector: the event; and that, with what says where it counts and what an overflow does.
 _EVENT = 0xF_0000_00FF
+_UNIT_MASK = 0xFF00
 _SIDES = pmu.GUEST_ONLY | pmu.HOST_ONLY
 _PLAIN = _EVENT | EVTSEL_PRIVILEGE | EVTSEL_ENABLE | EVTSEL_INT | _SIDES
 _EFER_SVME = 1 << 12
@@ -101,7 +102,7 @@ def controls(vcpu: str, count: int) -> Controls:
         on = (copy & EVTSEL_ENABLE).nonzero()
         # To the CPU the guest is a guest, whatever it runs itself.
         same = copy.eq((guest & ~pmu.HOST_ONLY) | pmu.GUEST_ONLY)
-        return Control(has, i, evtsel(i), guest, copy, wanted, on, same, selects=True)
+        return Control(has, i, evtsel(i), guest, copy, wanted, on, same, _EVENT | _UNIT_MASK)
 
     return lambda m: [control(m, i) for i in range(count)]
 

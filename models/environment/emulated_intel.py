@@ -99,7 +99,7 @@ def controls(vcpu: str, gp: int, fixed: int) -> Controls:
 def _gp_control(m: Machine, of: str, i: int, has: Any) -> Control:
     guest, copy = m.get(ghost("EVTSEL", i)), m.get(f"{of}.gp_counters[{i}].eventsel_hw")
     wanted, on = ((value & pmu.EVTSEL_ENABLE).nonzero() for value in (guest, copy))
-    return Control(has, i, pmu.evtsel(i), guest, copy, wanted, on, guest.eq(copy), selects=True)
+    return Control(has, i, pmu.evtsel(i), guest, copy, wanted, on, guest.eq(copy), _WHAT)
 
 
 def _fixed_control(m: Machine, of: str, i: int, has: Any) -> Control:
@@ -107,7 +107,7 @@ def _fixed_control(m: Machine, of: str, i: int, has: Any) -> Control:
     guest, copy = (m.get(cell).extract(4 * i + 3, 4 * i) for cell in cells)
     wanted, on = (value.extract(1, 0).nonzero() for value in (guest, copy))
     bit, same = pmu.FIXED_BASE + i, guest.eq(copy)
-    return Control(has, bit, pmu.FIXED_CTR_CTRL, guest, copy, wanted, on, same, selects=False)
+    return Control(has, bit, pmu.FIXED_CTR_CTRL, guest, copy, wanted, on, same, 0)
 
 
 def expect(m: Machine, kind: str, index: int, data: Any, from_host: Any) -> None:

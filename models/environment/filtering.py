@@ -44,7 +44,8 @@ ASSUMPTIONS = (
 class Control:
     """How a counter is controlled: the guest has it; its `bit` in KVM's maps and the register's
     `name`; what the guest has set and KVM's copy, whether each has it on, and whether the copy, if
-    it is on, is as the guest has set it. `selects`: what the guest sets selects the event, too."""
+    it is on, is as the guest has set it. `event`: mask of what the filter looks at, 0 where the
+    counter says it all (Documentation/virt/kvm/api.rst, KVM_SET_PMU_EVENT_FILTER)."""
 
     has: Any
     bit: int
@@ -54,7 +55,7 @@ class Control:
     wanted: Any
     on: Any
     same: Any
-    selects: bool
+    event: int
 
 
 Controls = Callable[[Machine], Sequence[Control]]
@@ -87,9 +88,10 @@ def _watched(vcpu: str, controls: Controls, run: Callable[[Machine], None], m: M
     for old, new in zip(before, controls(m), strict=True):
         answered, due_before = _has(asked, new), _has(due, old)
         stale = due_before | ~old.on.eq(new.on) | ~old.wanted.eq(new.wanted)
-        if new.selects:
-            answered = answered & m.get(asked_for(new.bit)).eq(new.guest)
-            stale = stale | old.guest.ne(new.guest)
+        if new.event:
+            about = m.get(asked_for(new.bit))
+            answered = answered & ((about ^ new.guest) & new.event).eq(0)
+            stale = stale | ((old.guest ^ new.guest) & new.event).nonzero()
         moved = due_before | old.guest.ne(new.guest) | old.copy.ne(new.copy)
         passes, denied = answered & _has(allowed, new), answered & ~_has(allowed, new)
         odd, off = new.has & ~_has(due_now, new), m.const(0, new.guest.width)

@@ -539,8 +539,8 @@ def _accesses(program: Program) -> list[Access]:
     counters = pmu.by_ecx(gp, fixed)
     accesses = emulated.accesses(CPU, msr.table(gp, fixed), counters, emulated_intel.expect)
     accesses += mediated.events(VCPU, _copies(program))
-    accesses = filtering.accesses(VCPU, _controls(program), accesses)
-    return nested.accesses(CPU, program, accesses)
+    accesses = nested.accesses(CPU, program, accesses)
+    return filtering.accesses(VCPU, _controls(program), accesses)
 
 
 _MUTABLE = re.compile(

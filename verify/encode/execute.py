@@ -21,7 +21,7 @@ from verify.encode.statements import Statements, as_term
 from verify.encode.store import Cell, Pointer, Store, merge
 from verify.encode.term import Term, conj, const, equal, false, ite, negate, true, var
 from verify.encode.unknown import Unknown
-from verify.errors import InternalError
+from verify.errors import BadInput, InternalError
 from verify.ir.contract import Contract
 from verify.ir.machine import Machine
 from verify.ir.nodes import Loc
@@ -184,12 +184,13 @@ class Executor:
         return true if value else false
 
     def get(self, cell: str) -> Any:
-        """The value of a cell; InternalError when there is no such cell."""
+        """The value of a cell; BadInput when the tree has no such cell."""
         self._declared(cell)
         return self._store.read(cell)
 
     def set(self, cell: str, value: Any) -> None:
-        """Assign a cell; InternalError when there is no such cell or the width is not its own."""
+        """Assign a cell; BadInput when the tree has no such cell, InternalError when the width is
+        not its own."""
         kind = self._declared(cell)
         if isinstance(kind, Int):
             self._store.write(cell, as_term(value, kind.width))
@@ -300,7 +301,7 @@ class Executor:
     def _declared(self, path: str) -> Int | PointerType:
         kind = self._objects.type_of(path)
         if not isinstance(kind, Int | PointerType):
-            raise InternalError(f"no cell {path}")
+            raise BadInput(f"the tree has no {path}, which the models look at")
         return kind
 
     def _member(self, pointer: Any, member: str) -> Place:

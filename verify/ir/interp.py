@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from verify.errors import InternalError
+from verify.errors import BadInput, InternalError
 from verify.ir.contract import Contract, Names
 from verify.ir.evaluate import Evaluator, Stuck, as_word, pointed
 from verify.ir.machine import Machine
@@ -121,14 +121,15 @@ class Interpreter:
         return Word(value, 0)
 
     def get(self, cell: str) -> Any:
-        """The value of a cell; InternalError when there is no such cell."""
+        """The value of a cell; BadInput when the tree has no such cell."""
         try:
             return self._memory.load(cell, self._declared(cell))
         except Fault as fault:
             raise self._evaluator.fault(fault) from None
 
     def set(self, cell: str, value: Any) -> None:
-        """Assign a cell; InternalError when there is no such cell or the width is not its own."""
+        """Assign a cell; BadInput when the tree has no such cell, InternalError when the width is
+        not its own."""
         kind = self._declared(cell)
         if isinstance(kind, Int):
             value = as_word(value, kind.width)
@@ -255,7 +256,7 @@ class Interpreter:
         """The type of a cell that a model names."""
         kind = self._memory.type_at(path)
         if not isinstance(kind, Int | Pointer):
-            raise InternalError(f"no cell {path}")
+            raise BadInput(f"the tree has no {path}, which the models look at")
         return kind
 
 
