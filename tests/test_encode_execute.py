@@ -34,7 +34,7 @@ from verify.encode.execute import Executor, Pointer, through_havoc
 from verify.encode.statements import LOOP_ROUNDS, RECURSION
 from verify.encode.store import UNSET, Cell
 from verify.encode.term import Term
-from verify.errors import InternalError
+from verify.errors import BadInput, InternalError
 from verify.ir.contract import CallSite, Contract
 from verify.ir.interp import SKIP, Interpreter, Stuck
 from verify.ir.machine import Machine
@@ -843,7 +843,7 @@ def test_a_fork_shares_nothing_that_changes() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        lambda m: m.get("room.frist"),
+        lambda m: m.get("romo.first"),
         lambda m: m.get("room.first"),
         lambda m: m.set("register", 1),
         lambda m: m.set("reg", m.const(1, 16)),
@@ -857,3 +857,8 @@ def test_a_fork_shares_nothing_that_changes() -> None:
 def test_mistakes_of_models_are_internal_errors(wrong: Callable[[Machine], object]) -> None:
     with pytest.raises(InternalError):
         wrong(model())
+
+
+def test_a_member_that_the_tree_has_not_is_bad_input() -> None:
+    with pytest.raises(BadInput, match=r"the tree has no room\.frist, which the models look at"):
+        model().get("room.frist")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from verify.errors import InternalError
+from verify.errors import BadInput, InternalError
 from verify.ir.contract import CallSite, Contract
 from verify.ir.interp import SKIP, Interpreter, Stuck
 from verify.ir.machine import Machine
@@ -698,7 +698,7 @@ def test_ite_takes_values_ints_and_addresses() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        lambda m: m.get("room.frist"),
+        lambda m: m.get("romo.first"),
         lambda m: m.get("room.first"),
         lambda m: m.set("register", 1),
         lambda m: m.set("reg", m.const(1, 16)),
@@ -712,6 +712,11 @@ def test_ite_takes_values_ints_and_addresses() -> None:
 def test_mistakes_of_models_are_internal_errors(wrong: Callable[[Machine], object]) -> None:
     with pytest.raises(InternalError):
         wrong(machine())
+
+
+def test_a_member_that_the_tree_has_not_is_bad_input() -> None:
+    with pytest.raises(BadInput, match=r"the tree has no room\.frist, which the models look at"):
+        machine().get("room.frist")
 
 
 def test_inputs_that_break_an_assumption_are_no_run() -> None:

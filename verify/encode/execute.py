@@ -21,12 +21,12 @@ from verify.encode.statements import Statements, as_term
 from verify.encode.store import Cell, Pointer, Store, merge
 from verify.encode.term import Term, conj, const, equal, false, ite, negate, true, var
 from verify.encode.unknown import Unknown
-from verify.errors import BadInput, InternalError
+from verify.errors import InternalError, no_cell
 from verify.ir.contract import Contract
 from verify.ir.machine import Machine
 from verify.ir.nodes import Loc
 from verify.ir.program import Program
-from verify.ir.types import Int
+from verify.ir.types import Int, Record
 from verify.ir.types import Pointer as PointerType
 
 __all__ = ["Executor", "Fault", "NotUnderstood", "Observer", "Pointer", "through_havoc"]
@@ -184,13 +184,13 @@ class Executor:
         return true if value else false
 
     def get(self, cell: str) -> Any:
-        """The value of a cell; BadInput when the tree has no such cell."""
+        """The value of a cell; BadInput when an object of the tree has no such member."""
         self._declared(cell)
         return self._store.read(cell)
 
     def set(self, cell: str, value: Any) -> None:
-        """Assign a cell; BadInput when the tree has no such cell, InternalError when the width is
-        not its own."""
+        """Assign a cell; BadInput when an object of the tree has no such member, InternalError when
+        the width is not its own."""
         kind = self._declared(cell)
         if isinstance(kind, Int):
             self._store.write(cell, as_term(value, kind.width))
@@ -301,7 +301,8 @@ class Executor:
     def _declared(self, path: str) -> Int | PointerType:
         kind = self._objects.type_of(path)
         if not isinstance(kind, Int | PointerType):
-            raise BadInput(f"the tree has no {path}, which the models look at")
+            of_tree = isinstance(self._objects.type_of(path.partition(".")[0]), Record)
+            raise no_cell(path, of_tree and kind is None)
         return kind
 
     def _member(self, pointer: Any, member: str) -> Place:

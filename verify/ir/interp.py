@@ -11,14 +11,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from verify.errors import BadInput, InternalError
+from verify.errors import InternalError, no_cell
 from verify.ir.contract import Contract, Names
 from verify.ir.evaluate import Evaluator, Stuck, as_word, pointed
 from verify.ir.machine import Machine
 from verify.ir.memory import Address, Cells, Fault, Inputs, Memory
 from verify.ir.nodes import Loc
 from verify.ir.program import Program
-from verify.ir.types import Int, Pointer, Type
+from verify.ir.types import Int, Pointer, Record, Type
 from verify.ir.word import Word
 
 __all__ = ["Inputs", "Interpreter", "NotUnderstood", "Observer", "Step", "Stuck"]
@@ -121,15 +121,15 @@ class Interpreter:
         return Word(value, 0)
 
     def get(self, cell: str) -> Any:
-        """The value of a cell; BadInput when the tree has no such cell."""
+        """The value of a cell; BadInput when an object of the tree has no such member."""
         try:
             return self._memory.load(cell, self._declared(cell))
         except Fault as fault:
             raise self._evaluator.fault(fault) from None
 
     def set(self, cell: str, value: Any) -> None:
-        """Assign a cell; BadInput when the tree has no such cell, InternalError when the width is
-        not its own."""
+        """Assign a cell; BadInput when an object of the tree has no such member, InternalError when
+        the width is not its own."""
         kind = self._declared(cell)
         if isinstance(kind, Int):
             value = as_word(value, kind.width)
@@ -256,7 +256,8 @@ class Interpreter:
         """The type of a cell that a model names."""
         kind = self._memory.type_at(path)
         if not isinstance(kind, Int | Pointer):
-            raise BadInput(f"the tree has no {path}, which the models look at")
+            of_tree = isinstance(self._memory.type_at(path.partition(".")[0]), Record)
+            raise no_cell(path, of_tree and kind is None)
         return kind
 
 
