@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from proofs.cases import Case
 from tests.kernels.fetch import cache_root, tree_path
@@ -15,7 +16,10 @@ _SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
 def pytest_configure() -> None:
-    """Let tests and the tools they start find the kernels in one place."""
+    """Let tests and the tools they start find the kernels in one place; no example has to be done
+    in a certain time, on a machine that others use too."""
+    settings.register_profile("patient", deadline=None)
+    settings.load_profile("patient")
     os.environ.setdefault("MSRPROOF_KERNELS", str(cache_root()))
 
 

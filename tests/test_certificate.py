@@ -107,7 +107,7 @@ def test_a_proof_is_accepted(
     assert verdict(tmp_path / "proof", solver) == "accepted"
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(systems())
 def test_what_is_accepted_is_true(
     tmp_path_factory: pytest.TempPathFactory, example: Random
@@ -120,7 +120,7 @@ def test_what_is_accepted_is_true(
         assert not example.bad_is_reachable()
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(leaky())
 def test_what_is_accepted_of_two_runs_is_true(
     tmp_path_factory: pytest.TempPathFactory, example: tuple[Switch, Term]
@@ -137,7 +137,6 @@ def test_what_is_accepted_of_two_runs_is_true(
 
 @settings(
     max_examples=150,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(data=st.data())

@@ -231,7 +231,7 @@ def run_f(m: Any) -> Any:
 SEEDS = range(6)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @example(random.Random(7747), False, False)  # A contract calls after a statement expression.
 @given(st.randoms(use_true_random=True), st.booleans(), st.booleans())
 def test_runs_agree(rng: random.Random, strange: bool, unknown: bool) -> None:

@@ -30,7 +30,7 @@ def whole(speller: Speller, assertions: list[Text]) -> str:
     return script(speller, (), [("", [*speller.bounds(assertions), *assertions])])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(vectors(8, 3) | vectors(3, 4) | truths(4), environments)
 def test_the_text_means_the_term(pair: Pair, env: dict[str, int]) -> None:
     term, _ = pair
@@ -44,7 +44,7 @@ def test_the_text_means_the_term(pair: Pair, env: dict[str, int]) -> None:
         assert answer(whole(speller, [*known, same])) == expected
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(truths(4), environments, environments, st.sets(st.sampled_from("abch")))
 def test_a_second_run_shares_what_is_not_secret(
     pair: Pair, one: dict[str, int], two: dict[str, int], secret: set[str]
@@ -64,7 +64,7 @@ def test_a_second_run_shares_what_is_not_secret(
         assert answer(whole(speller, [*texts, claim])) == ("sat" if holds else "unsat")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(truths(4), environments)
 def test_a_function_takes_other_values(pair: Pair, env: dict[str, int]) -> None:
     term, _ = pair
@@ -110,7 +110,7 @@ def test_two_widths() -> None:
         speller.spell(t.var("x", 9))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(truths(4))
 def test_pysmt_reads_the_text_as_its_own_formula(pair: Pair) -> None:
     """Two ways from terms to SMT-LIB that share nothing say the same."""

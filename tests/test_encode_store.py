@@ -31,7 +31,7 @@ def store(**cells: Cell) -> Store:
 # What the path says -----------------------------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(truths(3), min_size=1, max_size=3), truths(3), vectors(4, 3), environments)
 def test_folded_means_the_same_where_the_path_goes(
     path: list[Pair], condition: Pair, value: Pair, env: dict[str, int]
@@ -327,7 +327,7 @@ def concrete(cells: dict[str, int], body: tuple[Do, ...], env: dict[str, int]) -
     return 0
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(bodies(3, 0), st.lists(environments, min_size=4, max_size=8))
 def test_merged_paths_are_the_single_ones(body: tuple[Do, ...], envs: list[dict[str, int]]) -> None:
     made = Store(lambda path: t.const("xyz".index(path), 4))

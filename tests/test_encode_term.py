@@ -168,7 +168,7 @@ environments = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(vectors(8, 3) | vectors(4, 4) | truths(4), st.lists(environments, min_size=4, max_size=8))
 def test_meaning_is_kept(pair: Pair, envs: list[dict[str, int]]) -> None:
     term, expected = pair
@@ -187,7 +187,7 @@ def test_many_terms_are_evaluated_without_depth() -> None:
     assert (run(env), run({**env, "p77": 0})) == ([1], [0])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(truths(4), environments, environments)
 def test_substitution_is_evaluation(pair: Pair, env: dict[str, int], other: dict[str, int]) -> None:
     term = pair[0]

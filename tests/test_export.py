@@ -84,7 +84,7 @@ def test_a_bad_state_without_successor_is_seen() -> None:
     assert not reached(kept())
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(systems())
 def test_what_is_reached_is_reachable(example: Random) -> None:
     prop = never(violation(example.bad, example.phase))
@@ -95,7 +95,7 @@ def test_what_is_reached_is_reachable(example: Random) -> None:
     assert reached(only(example.system, prop), 18)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(leaky())
 def test_leaks_are_reached(example: tuple[Switch, Term]) -> None:
     system, observed = example
@@ -200,7 +200,7 @@ MEANING: dict[str, Callable[..., Term]] = {
 }
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(vectors(8, 3) | truths(4), environments)
 def test_btor2_means_the_terms(pair: Pair, env: dict[str, int]) -> None:
     term, _ = pair

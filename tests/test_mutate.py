@@ -139,7 +139,7 @@ def test_names_of_swapped_statements_go_back() -> None:
 
 
 @given(functions())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_mutants_are_c_each_another_one(text: str) -> None:
     function = Function(text, "f", "f.c")
     found = list(mutants(function, "f.c", "f", {}))

@@ -631,7 +631,7 @@ def systems(draw: st.DrawFn) -> Random:
     return Random(system, t.conj([bad, truth(1, x, y, c)]), phase)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(systems())
 def test_verdicts_are_true(example: Random) -> None:
     got = verdict(example.system, never(violation(example.bad, example.phase)))[0]
@@ -641,7 +641,7 @@ def test_verdicts_are_true(example: Random) -> None:
         assert example.bad_is_reachable()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(systems())
 def test_inferred_invariants_hold_in_all_reachable_states(example: Random) -> None:
     invariant = Context(example.system, solve).invariant
@@ -656,7 +656,7 @@ def part_of(system: Switch, quiet: Term) -> Switch:
     return part
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(systems())
 def test_what_a_part_of_the_runs_loses_is_lost_by_all(example: Random) -> None:
     quiet = Context(part_of(example.system, t.var("in/v", 2).eq(0)), solve)
@@ -720,7 +720,7 @@ def leaky(draw: st.DrawFn) -> tuple[Switch, Term]:
     return system, value(x, y, public) & draw(st.sampled_from([1, 2, 3]))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(leaky())
 def test_verdicts_on_leaks_are_true_after_a_part_of_the_runs(example: tuple[Switch, Term]) -> None:
     system, observed = example
@@ -766,7 +766,7 @@ def leak_is_reachable(system: Switch, observed: Term) -> bool:
     return False
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(leaky())
 def test_verdicts_on_leaks_are_true(example: tuple[Switch, Term]) -> None:
     system, observed = example

@@ -480,7 +480,7 @@ def test_a_hard_alternative_leaves_the_others_decided() -> None:
     assert answer.not_excluded("abcdef") == ["a", "b", "d"]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(truths(3), min_size=2, max_size=8), truths(2))
 def test_solvers_agree_on_alternatives(pairs: list[Pair], context: Pair) -> None:
     terms = tuple(pair[0] for pair in pairs)
@@ -543,7 +543,7 @@ def test_deep_terms_need_no_stack() -> None:
         assert answer.status == "sat", answer
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(st.tuples(truths(4), truths(3)), min_size=4, max_size=12), environments)
 def test_solvers_agree(pairs: list[tuple[Pair, Pair]], env: dict[str, int]) -> None:
     """Random terms: one status from all, models that evaluate to true, no model where one is."""

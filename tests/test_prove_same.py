@@ -225,7 +225,7 @@ def differs(one: Random, other: Switch) -> bool:
     return False
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(alike())
 def test_the_same_is_the_same_in_all_reachable_states(example: tuple[Random, Switch]) -> None:
     one, other = example
@@ -246,7 +246,7 @@ def test_the_search_finds_differences() -> None:
     assert difference(Context(system, solve), after(y ^ 1)) is not None
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(alike())
 def test_what_is_known_of_a_like_switch_proves_nothing_false(
     example: tuple[Random, Switch],

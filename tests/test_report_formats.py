@@ -101,7 +101,7 @@ def test_what_comes_from_elsewhere_steers_no_terminal(form: str) -> None:
     assert not set("\x1b\x00\r\u202e") & set(text)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.text(min_size=1, max_size=30))
 def test_structures_hold_whatever_the_text(evil: str) -> None:
     report = hostile(evil)

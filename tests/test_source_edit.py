@@ -431,7 +431,7 @@ def plain(words: Tokens) -> str:
 
 
 @given(functions())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_statements_are_those_of_a_c_parser(text: str) -> None:
     tokens = plain(words_of(text))
     assert is_c(tokens)
@@ -453,7 +453,7 @@ def test_statements_are_those_of_a_c_parser(text: str) -> None:
 
 
 @given(functions(), st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_an_edit_changes_what_it_names_and_leaves_c(text: str, data: st.DataObject) -> None:
     function = Function(text, "f", "f")
     choices = [p for p in function.statements() if p[-1].kind not in ("block", "label")]

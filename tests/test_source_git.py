@@ -129,7 +129,7 @@ def test_any_text_is_a_range_or_refused(
     names = st.sampled_from(["main", "HEAD", "HEAD^", "-h", "--output=x", "^", "@{1}", ":/S", ""])
     before = set(tmp_path.rglob("*"))
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     @given(
         st.lists(names | st.text(max_size=3), max_size=4).map("".join), st.sampled_from(["..", "."])
     )

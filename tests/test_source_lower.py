@@ -160,7 +160,6 @@ def of_expression(index: int, expression: str) -> str:
 
 SLOW = settings(
     max_examples=6,
-    deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=(Phase.generate,),  # each try is a run of gcc: too slow to shrink with
 )

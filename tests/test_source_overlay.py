@@ -411,7 +411,7 @@ def _shifted(header: str, by: int) -> str:
     return re.sub(r"-(\d+)", lambda m: f"-{int(m.group(1)) + by}", header, count=1)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data(), edited_texts(), st.integers(0, 12))
 def test_a_damaged_diff_still_gives_the_edited_text(
     data: st.DataObject, texts: tuple[list[str], list[str]], pad: int

@@ -576,7 +576,7 @@ int g(u32 a, struct s *p);
 POSITION = st.integers(0, len(TOKENS) - 1)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.sampled_from("-+="), POSITION, POSITION), min_size=1, max_size=4))
 def test_no_text_breaks_the_front_end(edits: list[tuple[str, int, int]]) -> None:
     """Tokens are dropped, repeated and replaced; the rest of the function may be anything."""
