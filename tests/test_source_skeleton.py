@@ -78,6 +78,7 @@ def test_names_and_lines() -> None:
         (("likely(x)", "likely"), 4),
         (("if(likely(x))",), 4),
         (("write(A)", "write"), 5),
+        (("if(!(likely(x)))",), 4),
         (("op(run)(x)", "op(run)"), 6),
         ((RETURN,), 7),
     ]

@@ -195,10 +195,10 @@ class Frame:
     An automaton that runs along each path of `function` in `file`, from its `start`. `calls`: which
     event a call is (none for ""), by its name as in the source without blanks, the one with its
     first argument before the plain one (`f(x)`, `f`); `if(CONDITION)` is that of a branch that is
-    taken. `moves`: the state after an event; in any other state the event breaks the frame. States
-    are named as one says it: "with interrupts on". `ends`: where the function may return.
-    `reached`: a state that some path must have. `closed`: in these states, no calls but those that
-    are events or `harmless`, for which the model stands.
+    taken, `if(!(CONDITION))` of one that is not. `moves`: the state after an event; in any other
+    state the event breaks the frame. States are named as one says it: "with interrupts on". `ends`:
+    where the function may return. `reached`: a state that some path must have. `closed`: in these
+    states, no calls but those that are events or `harmless`, for which the model stands.
     """
 
     file: str

@@ -158,7 +158,7 @@ def begin_event(m: Machine) -> None:
 PUT, LOADED = "put", "loaded"
 
 _NEW = "before it has looked for requests"
-_ASKED, _DUE = "before it has looked for KVM_REQ_PMU", "while KVM_REQ_PMU is not served"
+_SOME, _DUE = "before it has looked for KVM_REQ_PMU", "while KVM_REQ_PMU may not be served"
 _ON, _OFF = "with interrupts on", "with interrupts off"
 _IN = "while the guest's PMU is loaded"
 _WRITES = (
@@ -180,21 +180,21 @@ FRAME = Frame(
         **dict.fromkeys(_WRITES, "write"),
         "wrmsrq(MSR_IA32_XFD_ERR)": "",
         "kvm_request_pending": "look",
-        "if(kvm_request_pending(vcpu))": "some",
+        "if(!(kvm_request_pending(vcpu)))": "none",
         "kvm_check_request(KVM_REQ_PMU)": "look for it",
-        "if(kvm_check_request(KVM_REQ_PMU,vcpu))": "it is there",
+        "if(!(kvm_check_request(KVM_REQ_PMU,vcpu)))": "not there",
         "kvm_pmu_handle_event": "serve",
     },
     start=_NEW,
     moves={
-        (_NEW, "look"): _ON,
-        (_NEW, "look for it"): _ON,
-        (_ON, "some"): _ASKED,
-        (_ASKED, "look for it"): _ON,
-        (_ON, "it is there"): _DUE,
+        (_NEW, "look"): _SOME,
+        (_SOME, "none"): _ON,
+        (_NEW, "look for it"): _DUE,
+        (_SOME, "look for it"): _DUE,
+        (_DUE, "not there"): _ON,
         (_DUE, "serve"): _ON,
         (_NEW, "serve"): _NEW,
-        (_ASKED, "serve"): _ASKED,
+        (_SOME, "serve"): _SOME,
         (_ON, "serve"): _ON,
         (_ON, "off"): _OFF,
         (_OFF, "off"): _OFF,
@@ -204,7 +204,7 @@ FRAME = Frame(
         (_IN, "run"): _IN,
         (_IN, "put"): _OFF,
     },
-    ends={_NEW, _ASKED, _ON},
+    ends={_NEW, _SOME, _ON},
     reached=_IN,
     closed={_IN},
     harmless={

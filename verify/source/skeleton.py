@@ -37,8 +37,8 @@ _NO_CODE = (
 @dataclass(frozen=True, slots=True)
 class Step:
     """A way from one place to another. `names`: what is called on it, without blanks: with its
-    first argument, `f(x)`, and without; or `if(CONDITION)` of a branch that is taken (what starts
-    with BRANCH), or RETURN.
+    first argument, `f(x)`, and without; or `if(CONDITION)` of a branch that is taken, and
+    `if(!(CONDITION))` of one that is not (what starts with BRANCH), or RETURN.
     """
 
     start: int
@@ -151,9 +151,10 @@ class _Builder:
     def _if(self, node: Node, at: int) -> int:
         condition = _child(node, "condition")
         at = self._expression(condition, at)
-        name = f"if{self._text(condition)}"  # the parentheses are its own
-        taken = self._link(at, self._place(), (name,), self._syntax.line(node))
+        text, line = self._text(condition), self._syntax.line(node)  # with parentheses of its own
+        taken = self._link(at, self._place(), (f"if{text}",), line)
         end = self._link(self._statement(_child(node, "consequence"), taken), self._place())
+        at = self._link(at, self._place(), (f"if(!{text})",), line)
         other = node.child_by_field_name("alternative")
         if other is not None:
             for child in other.named_children:
