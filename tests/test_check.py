@@ -264,3 +264,20 @@ def test_what_is_done_between_put_and_load_is_looked_for(tmp_path: Path) -> None
     puts = [i for i, step in enumerate(result.trace.steps) if step.phase.startswith("put")]
     between = [s for s in result.trace.steps[puts[-1] :] if s.phase.startswith("write")]
     assert between, "the write that is lost is not shown"
+
+
+def test_what_brings_a_copy_about_is_shown(tmp_path: Path) -> None:
+    """A counter that is left as an earlier event filter had it: who set it, and the new filter."""
+    tree = shutil.copytree(Path(models.reference.__file__).parent / "tree", tmp_path / "tree")
+    file = tree / "arch/x86/kvm/pmu.c"
+    old = "u64 waiting = pmu->reprogram_pmi[0];"
+    text = file.read_text()
+    assert text.count(old) == 1
+    new = "u64 waiting = ~pmu->reprogram_pmi[0] ? pmu->reprogram_pmi[0] : 0;"
+    file.write_text(text.replace(old, new))
+    request = Request(kernel=tree, properties=("count.filter",), cache=False)
+    [result] = run(request).results
+    assert result.verdict == REFUTED and result.trace is not None and result.trace.replayed
+    shown = [(step.op, step.phase.partition(" ")[0]) for step in result.trace.steps]
+    assert shown[:3] == [("access", "write"), ("emulated", "write"), ("switch", "another")]
+    assert result.trace.steps[0].register == "MSR" and result.trace.steps[1].register

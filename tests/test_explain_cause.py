@@ -161,6 +161,19 @@ def test_an_access_that_breaks_a_rule() -> None:
     assert broken([other], "breaks order.quiet").text == ""
 
 
+def test_a_copy_breaks_a_rule_as_somebody_has_set_it() -> None:
+    found = [
+        step("write 0x1", "emulated", 0, 7, register="ghost.BLUE", note="accepted"),
+        step("filter", "unwanted", 0, 7, note="in a copy"),
+        step("filter", "breaks count.lamp", 0, 1, note="so that it is on"),
+    ]
+    reason = broken(found, "breaks count.lamp")
+    assert reason.steps == (2, 0)
+    assert reason.text == (
+        "the filter accesses BLUE so that it is on, after the emulated write 0x1 set it to 0x7"
+    )
+
+
 def test_what_hardware_refuses_is_due_to_what_it_was_given() -> None:
     given = step("write 1", "VMWRITE", 0, 7, line=9, register="field.BLUE")
     fails = step("enter", "breaks fault.run", 0, 1, register="field.BLUE", note="and fails")

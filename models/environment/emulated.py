@@ -149,8 +149,8 @@ def ghost(kind: str, index: int | None = None) -> str:
 def accesses(
     cpu: Cpu, numbers: Iterable[int], counters: Iterable[int], expect: Expect
 ) -> list[Access]:
-    """A write of each MSR, the event filter's turn after it (kvm_pmu_handle_event), and reads, of
-    MSRs and by RDPMC with each of these in ECX."""
+    """A write of each MSR, another event filter of userspace's, the filter's turn before the next
+    entry (kvm_pmu_handle_event), and reads, of MSRs and by RDPMC with each of these in ECX."""
     numbers, counters = tuple(numbers), tuple(counters)
 
     def written(number: int) -> Callable[[Machine], None]:
@@ -164,6 +164,13 @@ def accesses(
             with m.when(m.fresh(f"rdpmc {ecx:#x}", 0)):
                 read_counter(cpu, m, ecx)
 
+    def another(m: Machine) -> None:
+        """pmu.c: kvm_vm_ioctl_set_pmu_event_filter, which asks for counters that there are not."""
+        asked, every = f"{cpu.vcpu}.arch.pmu.reprogram_pmi[0]", ~m.const(0, 64)
+        m.emit("switch", "reprogram_pmi", m.get(asked), every, "userspace has another event filter")
+        m.set(asked, every)
+        m.set(PMU_REQUESTED, m.flag(True))
+
     def filtered(m: Machine) -> None:
         m.set(BY_USERSPACE, m.flag(False))
         m.set(PMU_REQUESTED, m.flag(False))
@@ -171,4 +178,5 @@ def accesses(
             m.call("kvm_pmu_handle_event", m.address(cpu.vcpu))
 
     result = [Access(f"write {number:#x}", written(number)) for number in numbers]
-    return [*result, Access("event filter", filtered), Access("reads", reads)]
+    asked = [Access("another event filter", another), Access("event filter", filtered)]
+    return [*result, *asked, Access("reads", reads)]

@@ -73,7 +73,9 @@ ASSUMPTIONS = (
     ),
     Assumption(
         "kvm.event-filter",
-        "the event filter may allow or deny any counter at any time (pmu.c: pmc_is_event_allowed)",
+        "the event filter may allow or deny any counter at any time (pmu.c: "
+        "pmc_is_event_allowed); asked twice about an event at one time it says the same, since who "
+        "changes it has all counters asked about again",
     ),
     Assumption(
         "kvm.event-encodings",
@@ -184,13 +186,18 @@ def asked(count: int) -> dict[str, int]:
 
 
 def _allowed(count: int) -> Contract:
-    """The event filter's answer for a counter, remembered; so many have selectors."""
+    """The event filter's answer for a counter, remembered, so that it is the same when it is asked
+    about the same event again; so many counters have selectors."""
 
     def answer(m: Machine, call: CallSite) -> Any:
         assert isinstance(call.result, Int)
         answer, (counter,) = m.fresh("allowed", 0), call.args
         index, event = m.read(counter, ".idx", 8), m.read(counter, ".eventsel", 64)
         bit, before = m.const(1, 64) << index.zext(64), m.get(ALLOWED)
+        again = (m.get(ASKED) & bit).nonzero()
+        for i in range(count):
+            again = again & (index.ne(i) | m.get(asked_for(i)).eq(event))
+        answer = m.ite(again, (before & bit).nonzero(), answer)
         m.set(ALLOWED, m.ite(answer, before | bit, before & ~bit))
         m.set(ASKED, m.get(ASKED) | bit)
         for i in range(count):

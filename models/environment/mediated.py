@@ -10,6 +10,7 @@ from models.environment import emulated, host_perf
 from models.environment.cpu import Cpu
 from models.environment.kvm import (
     ALLOWED,
+    ASKED,
     CPL,
     GUEST_LVTPC,
     HOST_OUT,
@@ -152,6 +153,7 @@ def begin_event(m: Machine) -> None:
     """The guest is at any privilege level, and userspace may have changed the event filter."""
     m.set(CPL, m.fresh("cpl", 2))
     m.set(ALLOWED, m.fresh("allowed", 64))
+    m.set(ASKED, m.const(0, 64))
     m.set(PMI, m.flag(False))
 
 

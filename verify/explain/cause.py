@@ -20,7 +20,7 @@ ACTORS = ("guest", "host")
 INTERRUPT = "NMI"
 """What an interrupt does."""
 SWITCH = "switch"
-"""The guest goes on with another set of state."""
+"""The guest goes on with another set of state, or under another rule; the note says which."""
 EFFECT = "effect"
 """A change that an access of another register brings about."""
 COUNTS = {"count": "{} counts", "overflow": "a counter overflows into {}"}
@@ -106,10 +106,12 @@ def _broken(steps: Sequence[Step], rule: str) -> Reason:
     text = f"{_place(step)} accesses {short(step.register)} {step.note}"
     if step.register == LOG:
         return Reason(f"{_place(step)} warns, and a guest can bring that about", (found[0],))
+    name = short(step.register)
+    # The step before it is the one that breaks the rule.
     writes = [
         i
-        for i, s in enumerate(steps[: found[0]])
-        if s.register == step.register and s.before != s.after
+        for i, s in enumerate(steps[: found[0] - 1])
+        if short(s.register) == name and s.before != s.after
     ]
     if step.loc is None and writes:
         # What hardware does of itself is due to what it was given.

@@ -97,8 +97,15 @@ def _relevant(steps: Sequence[Step], violation: Violation, named: Sequence[int])
                 kept.add(i - 1)
     if violation.rule:
         # Nothing but what changes the controls explains why something counts.
-        kept |= {i for i, s in enumerate(steps) if s.op == "WRMSR" and s.before != s.after}
-        kept |= {i for at in named for i in _asked(steps, at)}
+        changes = [i for i, s in enumerate(steps) if s.before != s.after]
+        names = {short(steps[at].register) for at in named}
+        kept |= {i for i in changes if steps[i].op == cause.WRITE}
+        kept |= {
+            i
+            for i in changes
+            if steps[i].op == cause.ACCEPTED and short(steps[i].register) in names
+        }
+        kept |= {i for at in kept for i in _asked(steps, at)}
     return sorted(kept)
 
 
