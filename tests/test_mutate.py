@@ -25,6 +25,7 @@ from verify.mutate import campaign, fate
 from verify.mutate.fate import EQUIVALENT, KILLED, SURVIVED, UNDECIDED, Base, Fate
 from verify.mutate.operators import CALL, MEMBER, NAME, Mutant, mutants
 from verify.mutate.siblings import Subject, siblings
+from verify.prove.goal import SAT, Goal
 from verify.request import Request
 from verify.source.edit_function import Function
 from verify.source.program import CProgram
@@ -383,7 +384,7 @@ class Convinced:
 
 
 def examined(
-    monkeypatch: pytest.MonkeyPatch, *not_understood: NotUnderstood
+    monkeypatch: pytest.MonkeyPatch, *not_understood: NotUnderstood, judge: type = Convinced
 ) -> tuple[Fate, list[Sequence[Any]]]:
     """What becomes of a mutant that breaks nothing, and the properties that were asked about."""
     asked: list[Sequence[Any]] = []
@@ -399,7 +400,7 @@ def examined(
     monkeypatch.setattr(fate, "difference", lambda *_: SimpleNamespace(text="x after put"))
     monkeypatch.setattr(fate, "hunt", lambda s, found, *_: asked.append(found))
     monkeypatch.setattr(relations, "every_property", lambda *_: [])
-    monkeypatch.setattr(fate, "Judge", Convinced)
+    monkeypatch.setattr(fate, "Judge", judge)
     request = Request(patches=(METRICS,))
     tree, _, target, program = relations.load(request)
     verdicts = {"a": "proved", "b": "unknown", "c": "proved"}
@@ -414,6 +415,33 @@ def test_only_what_was_proved_kills(monkeypatch: pytest.MonkeyPatch) -> None:
     found, asked = examined(monkeypatch)
     assert found.kind == SURVIVED
     assert [prop.name for prop in asked[0]] == ["a", "c"]
+
+
+def test_the_proofs_of_a_mutant_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What solvers have not answered by then is unknown, and no other invariant is looked for."""
+    judged = []
+
+    class Asking(Convinced):
+        def __init__(self, switch: Any, solve: Any, *more: Any) -> None:
+            super().__init__(switch, solve, *more)
+            judged.append(switch)
+            self.answer = solve([Goal("lamp", (t.var("lamp", 0),))])["lamp"]
+
+        def judge_until_refuted(self, properties: Sequence[Any]) -> list[Any]:
+            verdict = "proved" if self.answer.status == SAT else "unknown"
+            reason = self.answer.reason
+            return [
+                SimpleNamespace(prop=p, verdict=verdict, scenario=None, reason=reason)
+                for p in properties
+            ]
+
+    found, _ = examined(monkeypatch, judge=Asking)
+    assert found.kind == SURVIVED and len(judged) == 1
+    judged.clear()
+    monkeypatch.setattr(fate, "PATIENCE", 0)
+    found, _ = examined(monkeypatch, judge=Asking)
+    assert found.kind == UNDECIDED and len(judged) == 1
+    assert found.reason == "a: a mutant's proofs may not take so long"
 
 
 def test_a_mutant_that_is_not_understood_is_undecided(monkeypatch: pytest.MonkeyPatch) -> None:

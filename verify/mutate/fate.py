@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 from verify import relations
@@ -14,6 +16,7 @@ from verify.mutate.operators import Mutant
 from verify.prove import sanity
 from verify.prove.ask import Solve
 from verify.prove.context import Context
+from verify.prove.goal import UNKNOWN, Answer, Goal
 from verify.prove.judge import Judge
 from verify.prove.process import solve_all
 from verify.prove.property import Property
@@ -26,6 +29,9 @@ from verify.target import Target
 
 Work = tuple[Switch, list[Property]]
 """A switch and all that is asked of it."""
+
+PATIENCE = 20
+"""A mutant's proofs may take so many times what one question may."""
 
 KILLED, EQUIVALENT, SURVIVED, UNDECIDED = "killed", "equivalent", "survived", "undecided"
 
@@ -56,7 +62,7 @@ class Base:
             )
         self._request = replace(request, patches=(), cache=False, jobs=1)
         self.works = _by_switch(relations.every_property(self._request, program))
-        self._solve = _solver(self._request)
+        self._until = math.inf
         solve = _solver(request)
         self._contexts: list[Context] = []
         for switch, _ in self.works:
@@ -77,6 +83,17 @@ class Base:
             fate = Fate(UNDECIDED, reason=str(error))
         self.learn(fate)
         return replace(fate, seconds=time.monotonic() - began)
+
+    def _solve(self, goals: Sequence[Goal]) -> dict[str, Answer]:
+        """Answers, as long as there is time for this mutant: a guess that no solver has an answer
+        to costs all of its time, and an inference makes many."""
+        found: dict[str, Answer] = {}
+        solved = solve_all(goals, jobs=self._request.jobs, timeout=self._request.timeout)
+        with closing(solved) as answers:
+            while time.monotonic() < self._until and (next_ := next(answers, None)):
+                found[next_[0].name] = next_[1]
+        late = Answer(UNKNOWN, reason="a mutant's proofs may not take so long")
+        return {goal.name: found.get(goal.name, late) for goal in goals}
 
     def learn(self, fate: Fate) -> None:
         """What killed the last one kills the next one, as often as not."""
@@ -111,10 +128,14 @@ class Base:
     def _judged(self, works: Sequence[Work], told: str) -> Fate:
         """By proper proofs, with the invariant of the tree if that is enough."""
         fate = Fate(UNDECIDED)
-        for contexts in (self._contexts, [None] * len(works)):
-            fate = self._proved(works, contexts, told)
-            if fate.kind != UNDECIDED:
-                break
+        self._until = time.monotonic() + PATIENCE * self._request.timeout
+        try:
+            for contexts in (self._contexts, [None] * len(works)):
+                fate = self._proved(works, contexts, told)
+                if fate.kind != UNDECIDED or time.monotonic() >= self._until:
+                    break
+        finally:
+            self._until = math.inf
         return fate
 
     def _proved(self, works: Sequence[Work], contexts: Sequence[Context | None], told: str) -> Fate:
