@@ -110,7 +110,7 @@ def _broken(steps: Sequence[Step], rule: str) -> Reason:
     # The step before it is the one that breaks the rule.
     writes = [
         i
-        for i, s in enumerate(steps[: found[0] - 1])
+        for i, s in enumerate(steps[: max(found[0] - 1, 0)])
         if short(s.register) == name and s.before != s.after
     ]
     if step.loc is None and writes:
