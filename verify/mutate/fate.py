@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 
 from verify import relations
 from verify.encode.switch import Like, Switch
@@ -14,7 +15,6 @@ from verify.errors import BadInput
 from verify.mutate.hunt import bads, hunt, replays
 from verify.mutate.operators import Mutant
 from verify.prove import sanity
-from verify.prove.ask import Solve
 from verify.prove.context import Context
 from verify.prove.goal import UNKNOWN, Answer, Goal
 from verify.prove.judge import Judge
@@ -63,7 +63,7 @@ class Base:
         self._request = replace(request, patches=(), cache=False, jobs=1)
         self.works = _by_switch(relations.every_property(self._request, program))
         self._until = math.inf
-        solve = _solver(request)
+        solve = partial(self._solve, jobs=request.jobs)
         self._contexts: list[Context] = []
         for switch, _ in self.works:
             calm = self._contexts[0] if self._contexts else None
@@ -84,11 +84,11 @@ class Base:
         self.learn(fate)
         return replace(fate, seconds=time.monotonic() - began)
 
-    def _solve(self, goals: Sequence[Goal]) -> dict[str, Answer]:
+    def _solve(self, goals: Sequence[Goal], jobs: int = 1) -> dict[str, Answer]:
         """Answers, as long as there is time for this mutant: a guess that no solver has an answer
         to costs all of its time, and an inference makes many."""
         found: dict[str, Answer] = {}
-        solved = solve_all(goals, jobs=self._request.jobs, timeout=self._request.timeout)
+        solved = solve_all(goals, jobs=jobs, timeout=self._request.timeout)
         with closing(solved) as answers:
             while time.monotonic() < self._until and (next_ := next(answers, None)):
                 found[next_[0].name] = next_[1]
@@ -181,8 +181,3 @@ def _doubt(context: Context) -> str:
     questions = sanity.questions(context.switch, context.holding)
     answers = context.asker.each(questions)
     return sanity.shape(context.switch) or sanity.complaint(questions, answers)
-
-
-def _solver(request: Request) -> Solve:
-    jobs, timeout = request.jobs, request.timeout
-    return lambda goals: {g.name: a for g, a in solve_all(goals, jobs=jobs, timeout=timeout)}
