@@ -25,6 +25,12 @@ void kvm_pmu_ops_update(const struct kvm_pmu_ops *pmu_ops)
 	memcpy(&kvm_pmu_ops, pmu_ops, sizeof(kvm_pmu_ops));
 }
 
+static void limit(int *what, int most)
+{
+	if (*what > most)
+		*what = most;
+}
+
 void kvm_init_pmu_capability(struct kvm_pmu_ops *pmu_ops)
 {
 	perf_get_x86_pmu_capability(&kvm_host_pmu);
@@ -32,25 +38,20 @@ void kvm_init_pmu_capability(struct kvm_pmu_ops *pmu_ops)
 	if (!kvm_host_pmu.version || kvm_host_pmu.num_counters_gp < pmu_ops->MIN_NR_GP_COUNTERS)
 		enable_pmu = false;
 
-	if (enable_mediated_pmu) {
-		if (!enable_pmu || !kvm_host_pmu.mediated)
-			enable_mediated_pmu = false;
-		else if (!pmu_ops->is_mediated_pmu_supported(&kvm_host_pmu))
-			enable_mediated_pmu = false;
-	}
+	/* The real PMU is lent out only if perf can lend it and the vendor's part can switch it. */
+	enable_mediated_pmu = enable_mediated_pmu && enable_pmu && kvm_host_pmu.mediated &&
+			      pmu_ops->is_mediated_pmu_supported(&kvm_host_pmu);
 
 	if (!enable_pmu) {
-		memset(&kvm_pmu_cap, 0, sizeof(kvm_pmu_cap));
+		/* No guest has anything. */
+		memset(&kvm_pmu_cap, 0, sizeof(struct x86_pmu_capability));
 		return;
 	}
 
-	memcpy(&kvm_pmu_cap, &kvm_host_pmu, sizeof(kvm_pmu_cap));
-	if (kvm_pmu_cap.version > 2)
-		kvm_pmu_cap.version = 2;
-	if (kvm_pmu_cap.num_counters_gp > pmu_ops->MAX_NR_GP_COUNTERS)
-		kvm_pmu_cap.num_counters_gp = pmu_ops->MAX_NR_GP_COUNTERS;
-	if (kvm_pmu_cap.num_counters_fixed > KVM_MAX_NR_FIXED_COUNTERS)
-		kvm_pmu_cap.num_counters_fixed = KVM_MAX_NR_FIXED_COUNTERS;
+	memcpy(&kvm_pmu_cap, &kvm_host_pmu, sizeof(struct x86_pmu_capability));
+	limit(&kvm_pmu_cap.version, 2);
+	limit(&kvm_pmu_cap.num_counters_gp, pmu_ops->MAX_NR_GP_COUNTERS);
+	limit(&kvm_pmu_cap.num_counters_fixed, KVM_MAX_NR_FIXED_COUNTERS);
 }
 
 void pmc_write_counter(struct kvm_pmc *pmc, u64 val)
@@ -58,28 +59,48 @@ void pmc_write_counter(struct kvm_pmc *pmc, u64 val)
 	pmc->counter = val & pmc_bitmask(pmc);
 }
 
+static void reset_counter(struct kvm_pmc *pmc)
+{
+	pmc->counter = 0;
+	pmc->eventsel = 0;
+	pmc->eventsel_hw = 0;
+}
+
 static void kvm_pmu_reset(struct kvm_vcpu *vcpu)
 {
 	struct kvm_pmu *pmu = vcpu_to_pmu(vcpu);
 	u32 i;
 
-	for (i = 0; i < KVM_MAX_NR_GP_COUNTERS; i++) {
-		pmu->gp_counters[i].counter = 0;
-		pmu->gp_counters[i].eventsel = 0;
-		pmu->gp_counters[i].eventsel_hw = 0;
-	}
+	for (i = 0; i < KVM_MAX_NR_GP_COUNTERS; i++)
+		reset_counter(&pmu->gp_counters[i]);
 	for (i = 0; i < KVM_MAX_NR_FIXED_COUNTERS; i++)
-		pmu->fixed_counters[i].counter = 0;
+		reset_counter(&pmu->fixed_counters[i]);
 
 	pmu->fixed_ctr_ctrl = 0;
 	pmu->fixed_ctr_ctrl_hw = 0;
 	pmu->global_ctrl = 0;
 	pmu->global_status = 0;
+	/* Nothing to ask the event filter about, and nothing that emulated events count in. */
 	pmu->reprogram_pmi[0] = 0;
 	pmu->pmc_counting_instructions[0] = 0;
 	pmu->pmc_counting_branches[0] = 0;
 
 	kvm_pmu_call(reset)(vcpu);
+}
+
+/* A guest without a PMU: no counters, and all bits of all registers reserved. */
+static void take_all_away(struct kvm_pmu *pmu)
+{
+	pmu->version = 0;
+	pmu->nr_arch_gp_counters = pmu->nr_arch_fixed_counters = 0;
+	pmu->counter_bitmask[KVM_PMC_GP] = pmu->counter_bitmask[KVM_PMC_FIXED] = 0;
+	pmu->all_valid_pmc_idx[0] = 0;
+
+	pmu->global_ctrl_rsvd = ~0ULL;
+	pmu->global_status_rsvd = ~0ULL;
+	pmu->fixed_ctr_ctrl_rsvd = ~0ULL;
+	/* Of a selector bits 63:32 and AnyThread. */
+	pmu->reserved_bits = ~0xffffffffULL | BIT_ULL(21);
 }
 
 /* Userspace has described the guest's PMU (CPUID, capabilities): build it, in its reset state. */
@@ -93,22 +114,10 @@ void kvm_pmu_refresh(struct kvm_vcpu *vcpu)
 
 	kvm_pmu_reset(vcpu);
 
-	/* Nothing is there until the vendor says so. */
-	pmu->global_ctrl_rsvd = ~0ULL;
-	pmu->global_status_rsvd = ~0ULL;
-	pmu->fixed_ctr_ctrl_rsvd = ~0ULL;
-	pmu->nr_arch_fixed_counters = 0;
-	pmu->counter_bitmask[KVM_PMC_FIXED] = 0;
-	pmu->nr_arch_gp_counters = 0;
-	pmu->counter_bitmask[KVM_PMC_GP] = 0;
-	pmu->version = 0;
-	/* Bits 63:32 and AnyThread. */
-	pmu->reserved_bits = ~0xffffffffULL | BIT_ULL(21);
-	pmu->all_valid_pmc_idx[0] = 0;
-
+	/* Until the vendor says what is there. */
+	take_all_away(pmu);
 	if (!vcpu->kvm->arch.enable_pmu)
 		return;
-
 	kvm_pmu_call(refresh)(vcpu);
 
 	gp_mask = BIT_ULL(pmu->nr_arch_gp_counters) - 1;
@@ -157,104 +166,136 @@ int kvm_pmu_rdpmc(struct kvm_vcpu *vcpu, unsigned int idx, u64 *data)
 	return 0;
 }
 
+/* The registers that stand for all counters; each vendor has its own numbers for them. */
+enum global_register {
+	NO_GLOBAL,
+	GLOBAL_CONTROL,
+	GLOBAL_STATUS,
+	/* Write-only, so to speak: what is written here is taken from the status, or added to it. */
+	GLOBAL_STATUS_LESS,
+	GLOBAL_STATUS_MORE,
+};
+
+static enum global_register intel_global(u32 msr)
+{
+	if (msr == MSR_CORE_PERF_GLOBAL_CTRL)
+		return GLOBAL_CONTROL;
+	if (msr == MSR_CORE_PERF_GLOBAL_STATUS)
+		return GLOBAL_STATUS;
+	return msr == MSR_CORE_PERF_GLOBAL_OVF_CTRL ? GLOBAL_STATUS_LESS : NO_GLOBAL;
+}
+
+static enum global_register amd_global(u32 msr)
+{
+	if (msr == MSR_AMD64_PERF_CNTR_GLOBAL_CTL)
+		return GLOBAL_CONTROL;
+	if (msr == MSR_AMD64_PERF_CNTR_GLOBAL_STATUS)
+		return GLOBAL_STATUS;
+	if (msr == MSR_AMD64_PERF_CNTR_GLOBAL_STATUS_CLR)
+		return GLOBAL_STATUS_LESS;
+	return msr == MSR_AMD64_PERF_CNTR_GLOBAL_STATUS_SET ? GLOBAL_STATUS_MORE : NO_GLOBAL;
+}
+
 /* Returns 0, or 1 when the access faults. */
 int kvm_pmu_get_msr(struct kvm_vcpu *vcpu, struct msr_data *msr_info)
 {
-	struct kvm_pmu *pmu = vcpu_to_pmu(vcpu);
+	enum global_register which = intel_global(msr_info->index);
 
-	switch (msr_info->index) {
-	case MSR_CORE_PERF_GLOBAL_CTRL:
-	case MSR_AMD64_PERF_CNTR_GLOBAL_CTL:
-		msr_info->data = pmu->global_ctrl;
-		return 0;
-	case MSR_CORE_PERF_GLOBAL_STATUS:
-	case MSR_AMD64_PERF_CNTR_GLOBAL_STATUS:
-		msr_info->data = pmu->global_status;
-		return 0;
-	case MSR_CORE_PERF_GLOBAL_OVF_CTRL:
-	case MSR_AMD64_PERF_CNTR_GLOBAL_STATUS_CLR:
-	case MSR_AMD64_PERF_CNTR_GLOBAL_STATUS_SET:
-		msr_info->data = 0;
-		return 0;
-	}
+	if (which == NO_GLOBAL)
+		which = amd_global(msr_info->index);
+	if (which == NO_GLOBAL)
+		return kvm_pmu_call(get_msr)(vcpu, msr_info);
 
-	return kvm_pmu_call(get_msr)(vcpu, msr_info);
+	msr_info->data = 0;
+	if (which == GLOBAL_CONTROL)
+		msr_info->data = vcpu_to_pmu(vcpu)->global_ctrl;
+	else if (which == GLOBAL_STATUS)
+		msr_info->data = vcpu_to_pmu(vcpu)->global_status;
+	return 0;
 }
 
-static int set_global_ctrl(struct kvm_vcpu *vcpu, u64 data)
+static int set_global_ctrl(struct kvm_vcpu *vcpu, u64 wanted)
 {
 	struct kvm_pmu *pmu = vcpu_to_pmu(vcpu);
 
-	if (!kvm_valid_perf_global_ctrl(pmu, data))
+	if (!kvm_valid_perf_global_ctrl(pmu, wanted))
 		return 1;
 
-	pmu->global_ctrl = data;
+	pmu->global_ctrl = wanted;
 	/* Always: there may be another VMCS by now, which has not seen this value yet. */
 	if (kvm_vcpu_has_mediated_pmu(vcpu))
-		kvm_pmu_call(write_global_ctrl)(data);
+		kvm_pmu_call(write_global_ctrl)(wanted);
 
 	return 0;
 }
 
-/* AMD takes any value and drops the bits that it does not know. */
-static int set_amd_global(struct kvm_vcpu *vcpu, u32 msr, u64 data, bool from_host)
+/* What userspace restores after a migration. */
+static int set_global_status(struct kvm_pmu *pmu, u64 wanted)
+{
+	if (wanted & pmu->global_status_rsvd)
+		return 1;
+
+	pmu->global_status = wanted;
+	return 0;
+}
+
+/* Intel's CPUs fault on bits that they do not know, and on a guest's write of the status. */
+static int set_intel_global(struct kvm_vcpu *vcpu, enum global_register which, u64 wanted,
+			    bool from_host)
 {
 	struct kvm_pmu *pmu = vcpu_to_pmu(vcpu);
-	u64 known = data & ~pmu->global_ctrl_rsvd;
 
-	if (msr == MSR_AMD64_PERF_CNTR_GLOBAL_CTL)
-		return set_global_ctrl(vcpu, data & ~pmu->global_ctrl_rsvd);
+	if (which == GLOBAL_CONTROL)
+		return set_global_ctrl(vcpu, wanted);
 
-	if (msr == MSR_AMD64_PERF_CNTR_GLOBAL_STATUS) {
-		/* Nothing happens when a guest writes it. */
-		if (!from_host)
-			return 0;
-		if (data & pmu->global_status_rsvd)
-			return 1;
-		pmu->global_status = data;
-		return 0;
-	}
+	if (which == GLOBAL_STATUS)
+		return from_host ? set_global_status(pmu, wanted) : 1;
+
+	if (wanted & pmu->global_status_rsvd)
+		return 1;
+
+	/* Userspace writes back the 0 that it has read. */
+	if (!from_host)
+		pmu->global_status &= ~wanted;
+	return 0;
+}
+
+/* AMD's take any value and drop the bits that they do not know. */
+static int set_amd_global(struct kvm_vcpu *vcpu, enum global_register which, u64 wanted,
+			  bool from_host)
+{
+	struct kvm_pmu *pmu = vcpu_to_pmu(vcpu);
+	u64 known = wanted & ~pmu->global_ctrl_rsvd;
+
+	if (which == GLOBAL_CONTROL)
+		return set_global_ctrl(vcpu, known);
+
+	/* Nothing happens when a guest writes it. */
+	if (which == GLOBAL_STATUS)
+		return from_host ? set_global_status(pmu, wanted) : 0;
 
 	/* Userspace writes back the 0 that it has read. */
 	if (from_host)
 		return 0;
 
-	if (msr == MSR_AMD64_PERF_CNTR_GLOBAL_STATUS_SET)
+	if (which == GLOBAL_STATUS_MORE)
 		pmu->global_status |= known;
 	else
-		pmu->global_status &= ~data;
+		pmu->global_status &= ~wanted;
 	return 0;
 }
 
 /* Returns 0, or 1 when the access faults. */
 int kvm_pmu_set_msr(struct kvm_vcpu *vcpu, struct msr_data *msr_info)
 {
-	struct kvm_pmu *pmu = vcpu_to_pmu(vcpu);
+	enum global_register intel = intel_global(msr_info->index);
+	enum global_register amd = amd_global(msr_info->index);
 	bool from_host = msr_info->host_initiated;
-	u64 data = msr_info->data;
 
-	switch (msr_info->index) {
-	case MSR_CORE_PERF_GLOBAL_CTRL:
-		return set_global_ctrl(vcpu, data);
-	case MSR_CORE_PERF_GLOBAL_STATUS:
-		/* Guests may not write it; userspace restores it after a migration. */
-		if (!from_host || (data & pmu->global_status_rsvd))
-			return 1;
-		pmu->global_status = data;
-		return 0;
-	case MSR_CORE_PERF_GLOBAL_OVF_CTRL:
-		if (data & pmu->global_status_rsvd)
-			return 1;
-		/* Userspace writes back the 0 that it has read. */
-		if (!from_host)
-			pmu->global_status &= ~data;
-		return 0;
-	case MSR_AMD64_PERF_CNTR_GLOBAL_STATUS:
-	case MSR_AMD64_PERF_CNTR_GLOBAL_CTL:
-	case MSR_AMD64_PERF_CNTR_GLOBAL_STATUS_CLR:
-	case MSR_AMD64_PERF_CNTR_GLOBAL_STATUS_SET:
-		return set_amd_global(vcpu, msr_info->index, data, from_host);
-	}
+	if (intel != NO_GLOBAL)
+		return set_intel_global(vcpu, intel, msr_info->data, from_host);
+	if (amd != NO_GLOBAL)
+		return set_amd_global(vcpu, amd, msr_info->data, from_host);
 
 	return kvm_pmu_call(set_msr)(vcpu, msr_info);
 }

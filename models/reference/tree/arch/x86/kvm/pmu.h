@@ -30,14 +30,11 @@ struct kvm_pmu_ops {
 	/* By its selector, a counter is on. */
 	bool (*is_selected)(struct kvm_pmc *pmc);
 
-	const u32 MSR_STRIDE;
-	const u32 PERF_GLOBAL_CTRL;
-	const u32 FIXED_COUNTER_BASE;
-	const u32 GP_COUNTER_BASE;
-	const u32 GP_EVENTSEL_BASE;
-	const u64 EVENTSEL_EVENT;
-	const int MIN_NR_GP_COUNTERS;
-	const int MAX_NR_GP_COUNTERS;
+	/* The MSR that starts and stops all, those of the first counters, and what lies between two. */
+	u32 PERF_GLOBAL_CTRL, FIXED_COUNTER_BASE, GP_COUNTER_BASE, GP_EVENTSEL_BASE, MSR_STRIDE;
+	u64 EVENTSEL_EVENT;
+	/* KVM gives no guest a PMU of a CPU with fewer, and none more. */
+	int MIN_NR_GP_COUNTERS, MAX_NR_GP_COUNTERS;
 };
 
 #define kvm_pmu_call(func)	kvm_pmu_ops.func
@@ -66,6 +63,15 @@ static inline bool kvm_vcpu_has_mediated_pmu(struct kvm_vcpu *vcpu)
 static inline bool kvm_valid_perf_global_ctrl(struct kvm_pmu *pmu, u64 data)
 {
 	return (data & pmu->global_ctrl_rsvd) == 0;
+}
+
+/* Once for each counter that a guest can have, before the first refresh. */
+static inline void name_counter(struct kvm_pmc *pmc, struct kvm_vcpu *owner, enum pmc_type type,
+				u32 idx)
+{
+	pmc->vcpu = owner;
+	pmc->type = type;
+	pmc->idx = idx;
 }
 
 static inline u64 pmc_bitmask(struct kvm_pmc *pmc)

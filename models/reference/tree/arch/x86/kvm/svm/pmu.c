@@ -178,11 +178,8 @@ static void amd_pmu_init(struct kvm_vcpu *vcpu)
 	struct kvm_pmu *pmu = vcpu_to_pmu(vcpu);
 	u32 i;
 
-	for (i = 0; i < KVM_MAX_NR_AMD_GP_COUNTERS; i++) {
-		pmu->gp_counters[i].vcpu = vcpu;
-		pmu->gp_counters[i].type = KVM_PMC_GP;
-		pmu->gp_counters[i].idx = i;
-	}
+	for (i = 0; i < KVM_MAX_NR_AMD_GP_COUNTERS; i++)
+		name_counter(&pmu->gp_counters[i], vcpu, KVM_PMC_GP, i);
 }
 
 /* Status bits can be set from version 2 on. */

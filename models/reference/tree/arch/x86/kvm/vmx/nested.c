@@ -11,22 +11,20 @@ static void nested_vmx_set_intercept_for_msr(struct vcpu_vmx *vmx, unsigned long
 					     unsigned long *msr_bitmap_l0, u32 msr, int types)
 {
 	unsigned long *own = vmx->vmcs01.msr_bitmap;
+	bool read_exits = vmx_test_msr_bitmap_read(own, msr) ||
+			  vmx_test_msr_bitmap_read(msr_bitmap_l1, msr);
+	bool write_exits = vmx_test_msr_bitmap_write(own, msr) ||
+			   vmx_test_msr_bitmap_write(msr_bitmap_l1, msr);
 
-	if (types & MSR_TYPE_R) {
-		if (vmx_test_msr_bitmap_read(own, msr) ||
-		    vmx_test_msr_bitmap_read(msr_bitmap_l1, msr))
-			vmx_set_msr_bitmap_read(msr_bitmap_l0, msr);
-		else
-			vmx_clear_msr_bitmap_read(msr_bitmap_l0, msr);
-	}
+	if ((types & MSR_TYPE_R) && read_exits)
+		vmx_set_msr_bitmap_read(msr_bitmap_l0, msr);
+	else if (types & MSR_TYPE_R)
+		vmx_clear_msr_bitmap_read(msr_bitmap_l0, msr);
 
-	if (types & MSR_TYPE_W) {
-		if (vmx_test_msr_bitmap_write(own, msr) ||
-		    vmx_test_msr_bitmap_write(msr_bitmap_l1, msr))
-			vmx_set_msr_bitmap_write(msr_bitmap_l0, msr);
-		else
-			vmx_clear_msr_bitmap_write(msr_bitmap_l0, msr);
-	}
+	if ((types & MSR_TYPE_W) && write_exits)
+		vmx_set_msr_bitmap_write(msr_bitmap_l0, msr);
+	else if (types & MSR_TYPE_W)
+		vmx_clear_msr_bitmap_write(msr_bitmap_l0, msr);
 }
 
 #define merge(msr, types) \

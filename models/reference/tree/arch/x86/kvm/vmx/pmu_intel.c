@@ -216,22 +216,14 @@ static void intel_pmu_refresh(struct kvm_vcpu *vcpu)
 static void intel_pmu_init(struct kvm_vcpu *vcpu)
 {
 	struct kvm_pmu *pmu = vcpu_to_pmu(vcpu);
-	struct kvm_pmc *pmc;
 	u32 i;
 
-	for (i = 0; i < KVM_MAX_NR_INTEL_GP_COUNTERS; i++) {
-		pmc = &pmu->gp_counters[i];
-		pmc->vcpu = vcpu;
-		pmc->type = KVM_PMC_GP;
-		pmc->idx = i;
-	}
+	for (i = 0; i < KVM_MAX_NR_INTEL_GP_COUNTERS; i++)
+		name_counter(&pmu->gp_counters[i], vcpu, KVM_PMC_GP, i);
 
-	for (i = 0; i < KVM_MAX_NR_INTEL_FIXED_COUNTERS; i++) {
-		pmc = &pmu->fixed_counters[i];
-		pmc->vcpu = vcpu;
-		pmc->type = KVM_PMC_FIXED;
-		pmc->idx = KVM_FIXED_PMC_BASE_IDX + i;
-	}
+	for (i = 0; i < KVM_MAX_NR_INTEL_FIXED_COUNTERS; i++)
+		name_counter(&pmu->fixed_counters[i], vcpu, KVM_PMC_FIXED,
+			     KVM_FIXED_PMC_BASE_IDX + i);
 }
 
 /* Nothing here is Intel's alone, yet. */
