@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -192,6 +193,57 @@ def test_what_a_series_breaks_and_mends(prover: list[str], tmp_path: Path) -> No
         ("fixes", (2,)),
     ]
     assert found.results[0].difference == "keeps" and found.exit_status == 0
+
+
+def places(text: str) -> tuple[str, ...]:
+    """The registers at which a tree fails, as its lines say."""
+    return tuple(re.findall(r"int fails_(\w+);", text))
+
+
+@pytest.mark.parametrize(
+    ("added", "told"),
+    [
+        ("int fails_BLUE;", "introduces"),
+        ("int fails_RED;", "leaves"),
+        ("int fails_BLUE; int fails_NEVER;", "unknown"),
+        ("int fails_BLUE; int fails_FALSELY;", "leaves"),
+    ],
+)
+def test_what_fails_at_another_register_than_before(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, added: str, told: str
+) -> None:
+    """In a property that the base breaks, too: it is new, once a run shows it."""
+    asked: list[Request] = []
+
+    def checked(tree: Tree, patches: Sequence[PatchReport], request: Request) -> Report:
+        asked.append(request)
+        found = places(tree.read(INTEL) or "")
+        apart = request.apart.get(NAME, ())
+        left = tuple(place for place in found if place not in apart)
+        answer = ANSWERS["refuted"]
+        if apart and "NEVER" in left:
+            answer = ANSWERS["unknown"]
+        if apart and "FALSELY" in left:
+            answer = ANSWERS["proved"]
+        return with_results(replace(answer, open=left))
+
+    monkeypatch.setattr(check, "check_tree", checked)
+    tree = shutil.copytree(REFERENCE, tmp_path / "tree")
+    with (tree / INTEL).open("a") as file:
+        file.write("int fails_RED;\n")
+    patch = tmp_path / "patch"
+    old = "int fails_RED;"
+    patch.write_text(f"--- a/{INTEL}\n+++ b/{INTEL}\n@@ -1,1 +1,2 @@\n {old}\n+{added}\n")
+    request = Request(kernel=tree, patches=(str(patch),), compare=True, emit_c=tmp_path / "c")
+    [result] = compare.run(request).results
+    assert (result.base, result.verdict, result.difference) == ("refuted", "refuted", told)
+    assert [bool(r.apart) for r in asked] == [False, False, *([True] if "BLUE" in added else [])]
+    assert result.trace is not None and (
+        told != "introduces" or result.reason.startswith("failed before, too, but not at ")
+    )
+    if "BLUE" in added:
+        assert asked[-1].apart == {NAME: ("RED",)} and asked[-1].properties == (NAME,)
+        assert asked[-1].emit_c is None
 
 
 def test_a_base_that_cannot_be_checked(prover: list[str], tmp_path: Path) -> None:
@@ -387,6 +439,26 @@ def test_the_commit_that_breaks_something_is_named(
     text = capsys.readouterr().out
     assert f"{breaks[:12]} Write PERF_METRICS early\n    introduces order.fixed3" in text
     assert len(proved) == 3
+
+
+@pytest.mark.verdicts
+def test_what_a_patch_breaks_besides_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The base refuses what a guest may have in its status; the patch refuses selectors, too."""
+    (tmp_path / "patch").write_text(
+        f"--- a/{INTEL}\n+++ b/{INTEL}\n@@ -1,2 +1,2 @@\n \tif (pmc)\n"
+        "-\t\treturn set_eventsel(pmc, data);\n"
+        "+\t\treturn msr_info->host_initiated ? 1 : set_eventsel(pmc, data);\n"
+    )
+    words = ["check", "--property", "migrate.closed", "--format", "json", "--compare"]
+    assert cli.main([*words, "--patch", str(tmp_path / "patch")]) == 1
+    (result,) = json.loads(capsys.readouterr().out)["results"]
+    assert (result["base"], result["verdict"]) == ("refuted", "refuted")
+    assert result["difference"] == "introduces"
+    register = result["trace"]["violation"]["register"]
+    assert register.startswith("EVTSEL[")
+    assert result["reason"].startswith(f"failed before, too, but not at {register}")
 
 
 def test_what_does_not_go_together(capsys: pytest.CaptureFixture[str]) -> None:

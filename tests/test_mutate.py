@@ -384,9 +384,13 @@ class Convinced:
 
 
 def examined(
-    monkeypatch: pytest.MonkeyPatch, *not_understood: NotUnderstood, judge: type = Convinced
+    monkeypatch: pytest.MonkeyPatch,
+    *not_understood: NotUnderstood,
+    judge: type = Convinced,
+    open_: tuple[str, ...] | None = None,
 ) -> tuple[Fate, list[Sequence[Any]]]:
-    """What becomes of a mutant that breaks nothing, and the properties that were asked about."""
+    """What becomes of a mutant that breaks nothing, and the properties that were asked about. Of
+    three, `b` is not proved without it at registers `open_`."""
     asked: list[Sequence[Any]] = []
     context = SimpleNamespace(
         asker=SimpleNamespace(), switch=SimpleNamespace(not_understood=not_understood[:1])
@@ -399,12 +403,17 @@ def examined(
     monkeypatch.setattr(fate, "_doubt", lambda context: "")
     monkeypatch.setattr(fate, "difference", lambda *_: SimpleNamespace(text="x after put"))
     monkeypatch.setattr(fate, "hunt", lambda s, found, *_: asked.append(found))
-    monkeypatch.setattr(relations, "every_property", lambda *_: [])
+    apart = {} if open_ is None else {"b": open_}
+    monkeypatch.setattr(relations, "every_property", lambda r, *_: [] if r.apart == apart else None)
     monkeypatch.setattr(fate, "Judge", judge)
     request = Request(patches=(METRICS,))
     tree, _, target, program = relations.load(request)
     verdicts = {"a": "proved", "b": "unknown", "c": "proved"}
-    results = [SimpleNamespace(property=n, verdict=v) for n, v in verdicts.items()]
+    proved: tuple[str, ...] = ()
+    results = [
+        SimpleNamespace(property=n, verdict=v, open=proved if v == "proved" else open_)
+        for n, v in verdicts.items()
+    ]
     base = Base(tree, target, program, cast(Any, SimpleNamespace(results=results)), request)
     (mutant, *_) = mutants_of(FUNCTION)
     return base.fate(mutant), asked
@@ -415,6 +424,9 @@ def test_only_what_was_proved_kills(monkeypatch: pytest.MonkeyPatch) -> None:
     found, asked = examined(monkeypatch)
     assert found.kind == SURVIVED
     assert [prop.name for prop in asked[0]] == ["a", "c"]
+    found, asked = examined(monkeypatch, open_=("RED",))
+    assert found.kind == SURVIVED
+    assert [prop.name for prop in asked[0]] == ["a", "b", "c"], "at other registers it is proved"
 
 
 def test_the_proofs_of_a_mutant_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -474,6 +486,8 @@ def test_what_no_proof_can_be_made_of_is_not_judged_with_interrupts(
     works: Any = [("calm", [prop[0]]), ("nmi", [prop[1]])]
     base = cast(Any, SimpleNamespace(killers=["a", "nmi.a"], _lately={}, _solve=None))
     base._killers = lambda properties: Base._killers(base, properties)
+    base._said = lambda name, proved: Base._said(base, name, proved)
+    base._request = Request()
     monkeypatch.setattr(fate, "Judge", Doubtful)
     for doubtful, expected in (("calm", ["a"]), ("nmi", ["a"]), ("", ["nmi.a", "a"])):
         judged.clear()
@@ -481,6 +495,24 @@ def test_what_no_proof_can_be_made_of_is_not_judged_with_interrupts(
         found = Base._proved(base, works, [None, None], "x")
         assert (found.kind, found.reason) == (UNDECIDED, f"{expected[0]}: why")
         assert judged == expected
+
+
+@pytest.mark.parametrize(
+    ("apart", "said"),
+    [
+        ({}, True),
+        ({"nmi.a": ("RED",)}, False),
+        ({"nmi.a": ("RED",), "a": ("RED", "BLUE")}, True),
+        ({"a": ("RED",)}, True),
+    ],
+)
+def test_what_is_proved_with_interrupts_is_proved_without(
+    apart: dict[str, tuple[str, ...]], said: bool
+) -> None:
+    """At the registers of which it was proved."""
+    base = cast(Any, SimpleNamespace(_request=Request(apart=apart)))
+    assert Base._said(base, "a", {"nmi.a"}) is said
+    assert not Base._said(base, "a", {"a"})
 
 
 def mutants_of(*names: str) -> list[Mutant]:

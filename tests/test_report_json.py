@@ -53,6 +53,7 @@ RESULT = {
     "statement": TEXT,
     "base": OPTIONAL,
     "difference": OPTIONAL,
+    "open": [TEXT],
 }
 WHOLE = {
     "schema": TEXT,
@@ -102,12 +103,12 @@ NAMES = {str: "text", int: "number", float: "number", bool: "truth", type(None):
 def has_shape(value: Any, shape: Any, where: str = "") -> None:
     if isinstance(shape, str):
         assert NAMES[type(value)] in shape.split(" or "), where
+    elif value is None:
+        assert where in (".results[].trace", ".results[].open"), where
     elif isinstance(shape, list):
         assert isinstance(value, list), where
         for item in value:
             has_shape(item, shape[0], f"{where}[]")
-    elif value is None:
-        assert where == ".results[].trace", where
     elif "*" in shape:
         for key, item in value.items():
             has_shape(item, shape["*"], f"{where}.{key}")

@@ -170,6 +170,11 @@ def compared(points: Sequence[Point], request: Request) -> Report:
     reports = [report for report, _ in tried]
     before = {r.property: r for r in reports[0].results} if reports[0] else None
     results = tuple(_beside(result, before) for result in final.results)
+    if asked := _besides(results, before or {}):
+        again = replace(request, properties=tuple(asked), apart=asked)
+        again = replace(again, certificates=None, emit_c=None)
+        rest = check.check_tree(*points[-1].open(), again)
+        results = _joined(results, {r.property: r for r in rest.results})
     stages = tuple(
         Stage(point.name, point.commit, _verdicts(report), problem)
         for point, (report, problem) in zip(points, tried, strict=True)
@@ -220,6 +225,36 @@ def _beside(result: Result, before: Mapping[str, Result] | None) -> Result:
     base = before.get(result.property)
     verdict = base.verdict if base and not base.is_vacuous() else None
     return replace(result, base=verdict, difference=difference(_holds(base), result.verdict))
+
+
+def _besides(results: Sequence[Result], before: Mapping[str, Result]) -> dict[str, tuple[str, ...]]:
+    """The refuted properties that were not proved before, either, with the registers at which they
+    were not, where there are others now: what fails there comes with the patch."""
+    found = {}
+    for result in results:
+        base = before.get(result.property)
+        if base is None or result.verdict != REFUTED or result.difference not in (LEAVES, UNKNOWN):
+            continue
+        if base.open is not None and result.open is not None and set(result.open) - set(base.open):
+            found[result.property] = base.open
+    return found
+
+
+def _joined(results: Sequence[Result], rest: Mapping[str, Result]) -> tuple[Result, ...]:
+    """The results, with what fails at registers at which it did not before in the place of what
+    failed there, too."""
+    return tuple(_joint(result, rest.get(result.property)) for result in results)
+
+
+def _joint(result: Result, rest: Result | None) -> Result:
+    if rest is None or rest.verdict == PROVED:
+        return result
+    if rest.trace is None:
+        return replace(result, difference=UNKNOWN)
+    before = "failed" if result.base == REFUTED else "was unknown"
+    text = f"{before} before, too, but not at {rest.trace.violation.register}"
+    reason = f"{text}; {rest.reason}" if rest.reason else text
+    return replace(rest, reason=reason, base=result.base, difference=INTRODUCES, open=result.open)
 
 
 def _holds(result: Result | None) -> bool | None:

@@ -43,7 +43,7 @@ def judge_all(works: Sequence[Work], solve: Solve, program: Program, tree: Tree)
             if result.verdict == REFUTED and judgement.is_refuted_always():
                 same = wanted.get(NMI + result.property)
                 if same is not None:
-                    copy = replace(result, property=same.name, statement=same.statement)
+                    copy = replace(result, property=same.name, statement=same.statement, open=None)
                     found[same.name] = Judged(copy, work.switch)
     return [found[name] for name in wanted]
 
@@ -74,4 +74,5 @@ def _result(judgement: Judgement, switch: Switch, program: Program, tree: Tree) 
         certificate=None,
         trace=trace,
         statement=prop.statement,
+        open=judgement.open,
     )

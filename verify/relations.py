@@ -15,7 +15,7 @@ from verify.ir.nodes import Function, Unmodelled
 from verify.ir.program import Program
 from verify.ir.types import VOID
 from verify.prove.export import export
-from verify.prove.property import Property
+from verify.prove.property import Property, apart
 from verify.request import Request, select
 from verify.result import NMI
 from verify.source.overlay import PatchReport
@@ -76,7 +76,7 @@ def works_of(
     if target.interrupted is not None:
         chosen += [NMI + name for name in chosen]
     names = set(select(chosen, request.properties))
-    works = [Work(plain, [prop for prop in found if prop.name in names])]
+    works = [_work(plain, found, names, request)]
     if target.interrupted is not None and any(name.startswith(NMI) for name in names):
         known = like[1] if len(like) > 1 else None
         switch = _switch(target.interrupted, program, request, known, plain.mutable)
@@ -84,8 +84,13 @@ def works_of(
             replace(prop, name=NMI + prop.name, statement=f"{prop.statement}, whenever an NMI hits")
             for prop in catalogue.properties(switch)
         ]
-        works.append(Work(switch, [prop for prop in found if prop.name in names]))
+        works.append(_work(switch, found, names, request))
     return works
+
+
+def _work(switch: Switch, found: Sequence[Property], names: Set[str], request: Request) -> Work:
+    asked = [prop for prop in found if prop.name in names]
+    return Work(switch, [apart(prop, request.apart.get(prop.name, ())) for prop in asked])
 
 
 def _switch(

@@ -22,7 +22,8 @@ class Request:
     `timeout`: seconds for one question to a solver. `jobs`: solver processes at a time.
     `certificates`: the folder that gets the proofs. `emit_c`: the file that gets the first
     counterexample as a C program. `compare`: with the tree before the patches. `git`: a range of
-    commits of the repository `kernel`, to check each of them. `progress` is told what is going on.
+    commits of the repository `kernel`, to check each of them. `apart`: by property, registers that
+    it is not asked about. `progress` is told what is going on.
     """
 
     kernel: Path | None = None
@@ -39,6 +40,7 @@ class Request:
     cache: bool = True
     certificates: Path | None = None
     emit_c: Path | None = None
+    apart: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     progress: Progress = field(default_factory=Progress, repr=False, compare=False)
 
 

@@ -174,6 +174,8 @@ class Result:
     `variants`: verdict by hardware parameter and value. `certificate`: folder of the proof.
     `statement`: what the property says. `base`: the verdict before the patches, if that was asked
     for and the property speaks of something there; `difference`: one of DIFFERENCES, if asked for.
+    `open`: the registers, by the kernel's names, at which it is not proved, whatever becomes of it
+    at others; None when that is not known.
     """
 
     property: str
@@ -187,6 +189,7 @@ class Result:
     statement: str = ""
     base: str | None = None
     difference: str | None = None
+    open: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         """InternalError for an answer that must not be shown."""

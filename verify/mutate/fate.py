@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -38,8 +38,9 @@ KILLED, EQUIVALENT, SURVIVED, UNDECIDED = "killed", "equivalent", "survived", "u
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """`by`: the property that is proved without the change and refuted with it, by a run that was
-    replayed. `reason`: what it found, what else the change does, or why nothing is known."""
+    """`by`: the property that is proved without the change, if only at some registers, and refuted
+    with it at one of those, by a run that was replayed. `reason`: what it found, what else the
+    change does, or why nothing is known."""
 
     kind: str
     by: str = ""
@@ -55,12 +56,14 @@ class Base:
     ) -> None:
         self.tree = tree
         self.target = target
-        self.killers = [r.property for r in report.results if r.verdict == PROVED]
+        # At other registers the tree is wrong itself, or nothing is known.
+        apart = {r.property: r.open for r in report.results if r.open}
+        self.killers = [r.property for r in report.results if r.verdict == PROVED or r.open]
         if not self.killers:
             raise BadInput(
                 f"{tree.root} ({tree.version}): nothing is proved of it, so no mutant can be killed"
             )
-        self._request = replace(request, patches=(), cache=False, jobs=1)
+        self._request = replace(request, patches=(), cache=False, jobs=1, apart=apart)
         self.works = _by_switch(relations.every_property(self._request, program))
         self._until = math.inf
         solve = partial(self._solve, jobs=request.jobs)
@@ -125,6 +128,12 @@ class Base:
         found = [prop for prop in properties if prop.name in self.killers]
         return sorted(found, key=lambda prop: names.index(prop.name))
 
+    def _said(self, name: str, proved: Set[str]) -> bool:
+        """What holds whenever interrupts hit holds when none does, at the same registers."""
+        apart = self._request.apart
+        same = set(apart.get(NMI + name, ())) <= set(apart.get(name, ()))
+        return same and NMI + name in proved
+
     def _judged(self, works: Sequence[Work], told: str) -> Fate:
         """By proper proofs, with the invariant of the tree if that is enough."""
         fate = Fate(UNDECIDED)
@@ -150,20 +159,19 @@ class Base:
                 del judges[1:]
                 break
         for judge, (_, properties) in reversed(list(zip(judges, works, strict=False))):
-            # What holds whenever interrupts hit holds when none does.
-            left = [p for p in self._killers(properties) if NMI + p.name not in proved]
+            left = [p for p in self._killers(properties) if not self._said(p.name, proved)]
             judgements = judge.judge_until_refuted(left) if left else []
             for judgement in judgements:
                 name, scenario = judgement.prop.name, judgement.scenario
                 if judgement.verdict == PROVED:
-                    proved |= {name, name.removeprefix(NMI)}
+                    proved.add(name)
                 elif scenario is None:
                     reason = reason or f"{name}: {judgement.reason}"
                 elif replays(judge.switch, scenario, judgement.model):
                     return Fate(KILLED, name, scenario.violation.text)
                 else:
                     reason = reason or f"{name}: no counterexample that the interpreter repeats"
-        if proved >= set(self.killers):
+        if all(name in proved or self._said(name, proved) for name in self.killers):
             return Fate(SURVIVED, reason=f"it may change {told}")
         return Fate(UNDECIDED, reason=reason or "another tree has other properties")
 

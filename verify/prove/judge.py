@@ -30,6 +30,7 @@ class Judgement:
     """The verdict on one property before it is explained.
 
     `violations`: what a proof excludes, with the `agreements` of two runs that it counts on.
+    `open`: the places of those that are not excluded; None when nothing is known of any.
     `scenario` and `model`: the run that refutes it. `variants`: verdict by parameter and value.
     `consequences`: for a broken rule, the end state by parameter and value ("wrong"/"right").
     """
@@ -41,6 +42,7 @@ class Judgement:
     solver: str = ""
     violations: Sequence[Violation] = ()
     agreements: Sequence[Agreement] = ()
+    open: tuple[str, ...] | None = None
     scenario: reach.Scenario | None = None
     model: dict[str, int] = field(default_factory=dict)
     variants: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -55,13 +57,15 @@ class Judgement:
 
 @dataclass(slots=True)
 class _Case:
-    """A property in work: its violations, what is not excluded of them, and what was said; and why
-    a proof of it would have no value, or nothing."""
+    """A property in work: its violations, those of them that can happen in some cycle, the places
+    of all that are not excluded, and what was said; and why a proof of it would have no value, or
+    nothing."""
 
     prop: Property
     violations: Sequence[Violation]
     agreements: Sequence[Agreement]
     suspects: list[Violation] = field(default_factory=list)
+    open: dict[str, None] = field(default_factory=dict)
     reasons: list[str] = field(default_factory=list)
     doubt: str = ""
     seconds: float = 0.0
@@ -119,6 +123,8 @@ class Judge:
         for (case, violation), answer in zip(asked, answers, strict=False):
             case.seconds += answer.seconds
             case.solver = case.solver or answer.solver
+            if answer.status != UNSAT:
+                case.open[violation.place] = None
             if answer.status == SAT:
                 case.suspects.append(violation)
             elif answer.status != UNSAT:
@@ -179,6 +185,8 @@ def _judgement(
     result = Judgement(
         case.prop, UNKNOWN, "", case.seconds, case.solver, case.violations, case.agreements
     )
+    if not case.doubt:
+        result.open = tuple(case.open)
     if case.scenario is not None:
         return replace(
             result,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from verify.encode.term import Term
@@ -75,6 +75,11 @@ class Violation:
     follows: str = ""
     rule: str = ""
 
+    @property
+    def place(self) -> str:
+        """What it is about, to tell it from the property's other violations."""
+        return self.register or self.rule
+
 
 Agree = Callable[[Pairing, str], Pairing]
 """The pairing for runs that start where the step begins that this phase (or READ) belongs to: the
@@ -101,6 +106,15 @@ class Property:
     consequence: Callable[[Agree], Sequence[Violation]] = lambda agree: ()
     after: Pairing | None = None
     prepared: bool = False
+
+
+def apart(prop: Property, places: Collection[str]) -> Property:
+    """The property less its violations at these places."""
+
+    def rest(agree: Agree) -> list[Violation]:
+        return [v for v in prop.violations(agree) if v.place not in places]
+
+    return replace(prop, violations=rest)
 
 
 def simply(violations: Sequence[Violation]) -> Callable[[Agree], Sequence[Violation]]:

@@ -139,6 +139,7 @@ def _result(result: Result) -> dict[str, Any]:
         "statement": result.statement,
         "base": result.base,
         "difference": result.difference,
+        "open": None if result.open is None else list(result.open),
     }
 
 
@@ -199,10 +200,7 @@ def parse(text: str) -> Report:
         not_understood=tuple(
             NotUnderstood(**{**n, "affects": tuple(n["affects"])}) for n in whole["not_understood"]
         ),
-        results=tuple(
-            Result(**{**r, "trace": _read_trace(r["trace"]) if r["trace"] else None})
-            for r in whole["results"]
-        ),
+        results=tuple(_read_result(r) for r in whole["results"]),
         seconds=whole["summary"]["seconds"],
         series=tuple(Stage(**stage) for stage in whole["series"]),
         turns=tuple(Turn(**{**t, "stages": tuple(t["stages"])}) for t in whole["turns"]),
@@ -216,6 +214,17 @@ def _read_change(change: dict[str, Any]) -> Change:
 def _read_patch(patch: dict[str, Any]) -> PatchSummary:
     failed = tuple(FailedHunk(**{**h, "affects": tuple(h["affects"])}) for h in patch["failed"])
     return PatchSummary(**{**patch, "failed": failed})
+
+
+def _read_result(result: dict[str, Any]) -> Result:
+    trace, places = result["trace"], result["open"]
+    return Result(
+        **{
+            **result,
+            "trace": None if trace is None else _read_trace(trace),
+            "open": None if places is None else tuple(places),
+        }
+    )
 
 
 def _read_trace(trace: dict[str, Any]) -> Trace:
