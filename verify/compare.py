@@ -250,10 +250,11 @@ def _joint(result: Result, rest: Result | None) -> Result:
     if rest is None or rest.verdict == PROVED:
         return result
     if rest.trace is None:
-        return replace(result, difference=UNKNOWN)
+        text = f"whether it fails at registers at which it did not before is unknown: {rest.reason}"
+        return replace(result, reason="; ".join(filter(None, (text, result.reason))))
     before = "failed" if result.base == REFUTED else "was unknown"
     text = f"{before} before, too, but not at {rest.trace.violation.register}"
-    reason = f"{text}; {rest.reason}" if rest.reason else text
+    reason = "; ".join(filter(None, (text, rest.reason)))
     return replace(rest, reason=reason, base=result.base, difference=INTRODUCES, open=result.open)
 
 
