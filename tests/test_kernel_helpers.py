@@ -48,6 +48,25 @@ u64 compared(u64 x, u64 y)
 	return was ^ x << 1;
 }
 u64 clamped(u64 x, u64 y) { return clamp(x, 5, y | 5); }
+u64 narrow(u64 x, u64 y) { return clamp_t(u8, x, 5, y | 5); }
+u64 three(u64 x, u64 y) { return min3(x, y, 9) << 32 ^ max3(x, y, 9); }
+u64 words(u64 x) { return BIT_MASK(x & 127) ^ (u64)BIT_WORD(x & 127) ^ DIV_ROUND_UP(x >> 1, 7); }
+u64 died(u64 x)
+{
+	BUG_ON(!x);
+	if (!x)
+		BUG();
+	return __ffs64(x);
+}
+u64 interrupts(u64 x)
+{
+	unsigned long flags;
+
+	local_irq_save(flags);
+	x++;
+	local_irq_restore(flags);
+	return x;
+}
 TRACE_EVENT(lamp,
 	TP_PROTO(u64 x, u64 y),
 	TP_ARGS(x, y),
@@ -123,6 +142,13 @@ def test_values_that_change_places(x: int, y: int) -> None:
     assert run("exchanged", x, y) == x ^ (y << 1 & MASK)
     assert run("compared", x, y) == x ^ ((7 if x == y else x) << 1 & MASK)
     assert run("clamped", x, y) == min(max(x, 5), y | 5)
+    assert run("narrow", x, y) == min(max(x & 0xFF, 5), (y | 5) & 0xFF)
+    assert run("three", x, y) == (min(x, y, 9) << 32 & MASK) ^ max(x, y, 9)
+    at = x & 127
+    assert run("words", x) == 1 << at % 64 ^ at // 64 ^ -(-(x >> 1) // 7)
+    assert run("interrupts", x) == x + 1 & MASK
+    if x:
+        assert run("died", x) == lowest(x) - 1
 
 
 @given(x=st.integers(0, 255))

@@ -92,6 +92,8 @@ typedef s64 atomic64_t;
 #define smp_mb() ((void)0)
 #define smp_rmb() ((void)0)
 #define smp_wmb() ((void)0)
+#define smp_store_release(p, v) (*(p) = (v))
+#define smp_load_acquire(p) (*(p))
 #define smp_mb__before_atomic() ((void)0)
 #define smp_mb__after_atomic() ((void)0)
 #define preempt_disable() ((void)0)
@@ -104,6 +106,13 @@ typedef s64 atomic64_t;
 #define raw_spin_unlock(lock) ((void)0)
 #define mutex_lock(lock) ((void)0)
 #define mutex_unlock(lock) ((void)0)
+/* What is restored is what was there before, which flags stand for. */
+#define local_irq_save(flags) ((void)((flags) = 0))
+#define local_irq_restore(flags) \
+	((void)({ \
+		if (flags) \
+			__model_outside(); \
+	}))
 #define guard(class) __model_guard_##class
 #define __model_guard_preempt() ((void)0)
 #define __model_guard_irqsave() ((void)0)
@@ -127,11 +136,17 @@ void __model_warn(void);
 #define WARN(c, ...) WARN_ON(c)
 #define WARN_ONCE(c, ...) WARN_ON(c)
 #define KVM_BUG_ON(c, kvm) WARN_ON(c)
+/* The kernel dies of it; to go on as if it did not proves no more than there is. */
+#define BUG() __model_warn()
+#define BUG_ON(c) ((void)WARN_ON(c))
 
 #define _BITUL(n) (1UL << (n))
 #define _BITULL(n) (1ULL << (n))
 #define BIT(n) (1UL << (n))
 #define BIT_ULL(n) (1ULL << (n))
+#define BIT_MASK(n) (1UL << ((n) % 64))
+#define BIT_WORD(n) ((n) / 64)
+#define BIT_ULL_MASK(n) (1ULL << ((n) % 64))
 #define GENMASK_ULL(h, l) ((~0ULL << (l)) & (~0ULL >> (63 - (h))))
 #define GENMASK(h, l) ((~0UL << (l)) & (~0UL >> (63 - (h))))
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
@@ -139,7 +154,11 @@ void __model_warn(void);
 #define max(a, b) ({ typeof(a) __a = (a); typeof(b) __b = (b); __a > __b ? __a : __b; })
 #define min_t(t, a, b) ({ t __a = (a); t __b = (b); __a < __b ? __a : __b; })
 #define max_t(t, a, b) ({ t __a = (a); t __b = (b); __a > __b ? __a : __b; })
+#define min3(a, b, c) min(min(a, b), c)
+#define max3(a, b, c) max(max(a, b), c)
 #define clamp(v, low, high) min(max(v, low), high)
+#define clamp_t(t, v, low, high) min_t(t, max_t(t, v, low), high)
+#define DIV_ROUND_UP(n, d) (((n) + (d) - 1) / (d))
 #define swap(a, b) do { typeof(a) __a = (a); (a) = (b); (b) = __a; } while (0)
 #define lower_32_bits(n) ((u32)(n))
 #define upper_32_bits(n) ((u32)((u64)(n) >> 32))
@@ -192,6 +211,7 @@ static inline int __model_first_bit(u64 word)
 #define ffs(word) __model_first_bit((u32)(word))
 #define __fls(word) ((unsigned long)(fls64(word) - 1))
 #define __ffs(word) ((unsigned long)(__model_first_bit(word) - 1))
+#define __ffs64(word) __ffs(word)
 #define ilog2(word) (fls64(word) - 1)
 #define sign_extend64(value, at) ((s64)((u64)(value) << (63 - (at))) >> (63 - (at)))
 
@@ -366,10 +386,12 @@ u64 rdpmc(u32 counter);
 #define wrmsrl(msr, value) wrmsrq(msr, value)
 #define wrmsrns(msr, value) wrmsrq(msr, value)
 #define native_wrmsrq(msr, value) wrmsrq(msr, value)
+#define native_write_msr(msr, value) wrmsrq(msr, value)
 #define wrmsr(msr, low, high) wrmsrq(msr, ((u64)(high) << 32) | (u32)(low))
 #define rdmsrq(msr, value) ((void)((value) = __model_rdmsr(msr)))
 #define rdmsrl(msr, value) rdmsrq(msr, value)
 #define native_rdmsrq(msr) __model_rdmsr(msr)
+#define native_read_msr(msr) __model_rdmsr(msr)
 #define rdmsr(msr, low, high) \
 	({ u64 __read = __model_rdmsr(msr); (low) = (u32)__read; (high) = (u32)(__read >> 32); })
 bool __model_has_msr(u32 msr);
@@ -379,6 +401,8 @@ bool __model_has_msr(u32 msr);
 #define rdmsrl_safe(msr, value) rdmsrq_safe(msr, value)
 #define rdpmcl(counter, value) ((value) = rdpmc(counter))
 int wrmsrq_safe(u32 msr, u64 value);
+#define wrmsrl_safe(msr, value) wrmsrq_safe(msr, value)
+#define wrmsr_safe(msr, low, high) wrmsrq_safe(msr, ((u64)(high) << 32) | (u32)(low))
 void apic_write(u32 reg, u32 value);
 
 /* The time, and which CPU this is, may be anything */

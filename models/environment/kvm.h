@@ -25,6 +25,7 @@ bool kvm_is_cr4_bit_set(struct kvm_vcpu *vcpu, unsigned long cr4_bit);
 #define boot_cpu_has(feature) __model_cpu_has(feature)
 #define cpu_feature_enabled(feature) __model_cpu_has(feature)
 #define static_cpu_has(feature) __model_cpu_has(feature)
+#define this_cpu_has(feature) __model_cpu_has(feature)
 
 bool __model_cpu_has(unsigned int feature);
 bool kvm_cpu_cap_has(unsigned int x86_feature);
