@@ -252,6 +252,20 @@ def test_long_chains_need_no_stack() -> None:
     assert t.size([deep]) > 3000
 
 
+@given(st.integers(0, 2**8 - 1), st.integers(0, 2**8 - 1))
+def test_the_lowest_bit_is_dropped_as_often_as_there_can_be_one(among: int, value: int) -> None:
+    """`while (n) n &= n - 1` ends for all values of n at once."""
+    bits, rounds = t.var("lamp", 8) & among, 0
+    expected = value & among
+    while bits.op != "const":
+        assert t.evaluate([bits], {"lamp": value}) == [expected]
+        expected &= expected - 1
+        bits = bits & (bits - 1) if rounds % 2 else (bits - 1) & bits
+        rounds += 1
+    assert bits.value == expected == 0
+    assert rounds <= among.bit_count()
+
+
 def test_widths_must_agree() -> None:
     with pytest.raises(ValueError, match="8 and 16"):
         X & t.var("w", 16)

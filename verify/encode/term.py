@@ -702,9 +702,28 @@ def _and(a: Term, b: Term) -> Term:
                 return b
         if _both_const(a):
             return _through(a, lambda t: _and(t, b))
-    elif a is _not(b):
+    elif a is _not(b) or any(_most(bits) < 2 for bits in _less_lowest(a, b)):
         return const(0, a.width)
     return _make("and", (a, b), a.width, min(a.hi, b.hi))
+
+
+def _less_lowest(a: Term, b: Term) -> Iterator[Term]:
+    """The term of which `a & b` is all but the lowest bit that is set: n of n & (n - 1)."""
+    for bits, less in ((a, b), (b, a)):
+        if less.op == "add" and less.args[0] is bits and less.args[1].value == _full(bits.width):
+            yield bits
+
+
+@remembered
+def _most(bits: Term) -> int:
+    """No more bits of the term than this are set."""
+    if bits.op == "and":
+        a, b = bits.args
+        if b.op == "const":
+            return int((b.value & _spread(a.hi)).bit_count())
+        for more in _less_lowest(a, b):
+            return _most(more) - 1
+    return bits.hi.bit_length()
 
 
 def _or(a: Term, b: Term) -> Term:
