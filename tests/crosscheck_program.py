@@ -178,11 +178,11 @@ u64 branches(struct device *d, u32 a)
 		n->one = NOT_DECLARED;
 		d->count = NOT_DECLARED;
 	}
-	device_ops.notify(d, a >> 1);
+	__static_call(device_ops.notify)(d, a++ >> 1);
 	not_declared(d, a, found);
 	tell(COLOUR_GREEN, max(found, (u64)device_ops.limit));
 	if (found > ask(1, -1) || (d->plain && ask(2, 2)))
-		found += device_ops.read(d, a >> 30);
+		found += __static_call(device_ops.read)(d, a >> 30);
 out:
 	return found;
 }
@@ -213,16 +213,12 @@ def target() -> Target:
     def tell(m: Any, call: Any) -> None:
         m.set("hw.value", call.args[1])
 
-    def notify(m: Any, call: Any) -> None:
-        m.set("hw.value", m.get("hw.value") + call.args[1].zext(64))
-
     def not_declared(m: Any, call: Any) -> None:
         m.set("hw.value", m.get("hw.value") ^ call.args[1].zext(64) ^ call.args[2])
 
     contracts = {
         "ask": ask,
         "tell": tell,
-        "vendor_ops.notify": notify,
         "not_declared": not_declared,
     }
 

@@ -50,6 +50,17 @@ def checked(path: Path, properties: str, kernel: Path | None = None, **defines: 
     return run(request)
 
 
+def test_an_operation_that_only_another_vendor_has_does_nothing() -> None:
+    """The patch gives Intel's table an operation and calls it for every vendor."""
+    request = Request(
+        target="mediated-pmu-amd",
+        patches=(str(PATCH),),
+        properties=("order.quiet", "leak.guest-host"),
+        cache=False,
+    )
+    assert [result.verdict for result in run(request).results] == [PROVED, PROVED]
+
+
 def test_a_hunk_that_does_not_apply_makes_unknown(tmp_path: Path) -> None:
     broken = tmp_path / "broken.patch"
     broken.write_text(mangled(PATCH.read_text(), LOAD))

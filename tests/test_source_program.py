@@ -745,6 +745,21 @@ def test_a_member_that_the_table_lacks() -> None:
     assert call.type == U64
 
 
+def test_a_static_call_of_a_member_that_the_table_lacks() -> None:
+    """It does nothing where it gives nothing; its arguments are evaluated."""
+    text = OPS.replace("(*stop)(void)", "(*stop)(int a)").replace("halt(void)", "halt(int a)") + (
+        "#define call(name) __static_call(ops.name)\n"
+        "int f(int a) { call(stop)(a++); (void)(call(stop))(a++); return call(go)(a); }"
+    )
+    assert body(text, tables={"ops": "slow_ops"}).count("halt(") == 2
+    assert "stop" not in body(text, tables={"ops": "fast_ops"})
+    assert run(text, 4, tables={"ops": "fast_ops"}) == 12
+    odd = OPS + "u64 f(void) { return __static_call(ops.odd)(1); }"
+    assert body(odd, tables={"ops": "fast_ops"}) == "return fast_ops.odd(1);"
+    direct = OPS + "void f(void) { ops.stop(); }"
+    assert body(direct, tables={"ops": "fast_ops"}) == "fast_ops.stop();"
+
+
 def test_other_records_of_functions_are_not_called() -> None:
     (unknown,) = parts(function(OPS + "int f(void) { return ops.go(3); }"), Unmodelled)
     assert "through a pointer" in unknown.reason

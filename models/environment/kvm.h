@@ -10,7 +10,7 @@
 #define vcpu_unimpl(vcpu, ...) __model_say(__VA_ARGS__)
 
 /* The vendor's table is constant once KVM is loaded (pmu.c: kvm_pmu_ops_update). */
-#define kvm_pmu_call(func) kvm_pmu_ops.func
+#define kvm_pmu_call(func) __static_call(kvm_pmu_ops.func)
 #define kvm_pmu_ops_update(ops) ((void)0)
 
 /* An operation of the vendor; one without a contract is not understood. */

@@ -87,7 +87,8 @@ ASSUMPTIONS = (
     Assumption(
         "kvm.ops",
         "the vendor's PMU operations are those of its table and do not change "
-        "(pmu.c: kvm_pmu_ops_update)",
+        "(pmu.c: kvm_pmu_ops_update); calling one that it does not have does nothing, as with "
+        "any static call (kvm_pmu_call)",
     ),
 )
 

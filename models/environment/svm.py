@@ -175,6 +175,4 @@ def contracts(program: Program) -> dict[str, Contract]:
         "kvm_cpu_cap_has": offers,
         **dict.fromkeys(_OTHERS, nothing),
         **{name: anything(name) for name in _ANSWERS},
-        # Optional operations that AMD's table does not have; calling one does nothing.
-        **{f"amd_pmu_ops.{name}": nothing for name in ("write_global_ctrl", "reset", "cleanup")},
     }

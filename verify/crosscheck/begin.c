@@ -8,6 +8,12 @@ static void cross_save(int back);
 static cross_word cross_next(void);
 static void cross_show(cross_word line);
 static void cross_note(cross_word contract, cross_word count, const cross_word *args);
+
+/* What a static call of NULL does. */
+static inline void cross_nothing(void)
+{
+}
+
 __attribute__((noreturn)) static void cross_differ(cross_word kind, cross_word a, cross_word b,
 						   cross_word c);
 

@@ -282,20 +282,6 @@ class Extract:
         tag = i > 0 and tokens[i - 1][0] in _TAGS
         return tag or self.defines.lookup(word, file, line) is not None
 
-    def member(self, tag: str, name: str, called: str) -> Item | None:
-        """A prototype, by the name `called`, for the function that a member points to."""
-        item = self._index.record(tag)
-        tokens = item.tokens if item else []
-        for i in range(len(tokens) - 4):
-            if [token[0] for token in tokens[i : i + 5]] == ["(", "*", name, ")", "("]:
-                first = max(k for k in range(i) if tokens[k][0] in (";", "{")) + 1
-                end = closing(tokens, i + 4)
-                line = tokens[i][1]
-                head = [*tokens[first:i], (called, line, NOTHING), *tokens[i + 4 : end + 1]]
-                assert item is not None
-                return Item(item.file, [*head, (";", line, NOTHING)], -1, False)
-        return None
-
     def add_prototype(self, item: Item) -> None:
         """A function is declared, known to this unit only."""
         tokens = self.head(item)

@@ -5,6 +5,8 @@
 #define container_of(pointer, type, member) \
 	((type *)((char *)(pointer) - __builtin_offsetof(type, member)))
 #define offsetof(type, member) __builtin_offsetof(type, member)
+#define __static_call(pointer) \
+	((pointer) ? (pointer) : (__typeof__(pointer))cross_nothing)
 #define __same_type_p(a, b) ((a) == (b))
 #define __packed __attribute__((packed))
 #define __cross_is_1 0, 1

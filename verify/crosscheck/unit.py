@@ -93,10 +93,6 @@ class Unit:
     def _whole_text_of(self, name: str) -> Item | None:
         """The text of a function, or of a part of one, which has another name in the unit."""
         plain, which = whole(name)
-        table, dot, member = name.partition(".")
-        kind = self._program.object_type(table) if dot and not which else None
-        if isinstance(kind, Record):
-            return self._extract.member(kind.tag, member, c_name(name))
         item = self._program.function_text(plain)
         if not which or item is None or not item.function:
             return item
@@ -230,7 +226,7 @@ class Unit:
     def _implicit(self) -> None:
         """What asks the script in place of contracts that none of the files declares."""
         for name, item in self._reached.items():
-            if item is not None or name not in self._contracts or "." in name:
+            if item is not None or name not in self._contracts:
                 continue
             kinds = [arg.type for arg in self._calls[name].args]
             params = [f"p{i}" for i in range(len(kinds))]
@@ -288,11 +284,6 @@ class Unit:
         out += ["};", "static const struct { void *at; cross_word size; } cross_objects[] = {"]
         out += [f"\t{{ (void *)&{name}, {size} }}," for name, size in self._objects.items()]
         out += ["\t{ 0, 0 }", "};", "static void cross_setup(void)", "{"]
-        for name in self._reached:
-            table, dot, member = name.partition(".")
-            if dot and not whole(name)[1] and name in self._contracts:
-                # A member that the table does not set, and that a contract stands for.
-                out.append(f"\t*(void **)&{table}.{member} = {c_name(name)};")
         for name, variable in self._tables.items():
             out.append(f"\t__builtin_memcpy((void *)&{name}, &{variable}, sizeof({name}));")
         out += ["}", "static cross_word cross_call(cross_word function, const cross_word *args)"]

@@ -52,14 +52,20 @@ class Calls(Operands):
             callee = bare(callee.children[1])
             if callee.type == "identifier" and self.is_function(self.syntax.of(callee)):
                 return self._direct(self.syntax.of(callee), arguments, node)
+        patched = _static_call(callee)
+        callee = patched or callee
         target = self.value(callee)
         if isinstance(target, FunctionName):
             return self.call_to(target.name, arguments, node)
         if callee.type == "field_expression" and isinstance(target, Null):
-            return self._absent(callee, arguments, node)
+            call = self._absent(callee, arguments, node)
+            if patched and call.type == VOID:
+                # x86 writes a NOP where the call was (arch/x86/kernel/static_call.c: __sc_insn).
+                return StatementExpr(tuple(ExprStmt(a, self.loc) for a in call.args), None, VOID)
+            return call
         raise Unsupported("a call through a pointer")
 
-    def _absent(self, callee: Node, nodes: list[Node], node: Node) -> Expr:
+    def _absent(self, callee: Node, nodes: list[Node], node: Node) -> Call:
         """A call of what an op table does not have: of a function that nobody defines."""
         place = self.place(callee)
         assert isinstance(place, Field) and isinstance(place.base.type, Record)
@@ -102,7 +108,7 @@ class Calls(Operands):
                 low = high
         return args
 
-    def _converted(self, name: str, args: list[Expr], signature: Signature, node: Node) -> Expr:
+    def _converted(self, name: str, args: list[Expr], signature: Signature, node: Node) -> Call:
         """A call with its arguments as the function's type wants them."""
         count = len(signature.parameters)
         if len(args) < count or (len(args) > count and not signature.variadic):
@@ -169,6 +175,13 @@ class Calls(Operands):
                 raise Unsupported("container_of a part of a union")
             names.append(place.name)
         return ContainerOf(pointer, tuple(names), Pointer(kind))
+
+
+def _static_call(callee: Node) -> Node | None:
+    """The pointer in `__static_call(pointer)`, which is called without a test for NULL."""
+    if callee.type == "call_expression" and callee.children[0].text == b"__static_call":
+        return bare(callee.children[1].named_children[0])
+    return None
 
 
 def _default(value: Expr) -> Expr:
