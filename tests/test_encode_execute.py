@@ -562,6 +562,25 @@ def test_a_loop_runs_as_often_as_its_bound_allows(bound: Expr, most: int) -> Non
     assert agree(*body) > 8
 
 
+@pytest.mark.parametrize("last", [0, 1, 2])
+def test_a_loop_that_counts_down_ends_where_its_start_allows(last: int) -> None:
+    """`for (i = (s32)n - 1; i >= last; i--)`, where n is at most 5."""
+
+    def number(value: int) -> Const:
+        return Const(value, S32)
+
+    index = Local("i", S32)
+    many = Cast(Binary("&", noise(), u32(5), U32), S32)
+    step = Assign(index, Binary("-", value(index), number(1), S32), S32)
+    grow = let(member(FIRST, "lid"), plus(value(member(FIRST, "lid")), Cast(noise(), U64), U64))
+    start = Declare(index, Binary("-", many, number(1), S32), False, L)
+    body = (start, Loop(Compare(">=", value(index), number(last)), step, (grow,), False, at(3)))
+    machine, _ = execute(*body)
+    assert rounds(machine) == {f"@3#{i}" for i in range(5 - last)}
+    assert not machine.not_understood_places
+    assert agree(*body) > 8
+
+
 def test_a_configured_bound_ends_a_loop() -> None:
     grow = let(member(FIRST, "lid"), Cast(noise(), U64))
     machine = Executor(Tree(function(*count_to(value(SIZE), grow))), NOISE, OBJECTS, CELLS)

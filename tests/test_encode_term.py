@@ -266,6 +266,19 @@ def test_the_lowest_bit_is_dropped_as_often_as_there_can_be_one(among: int, valu
     assert rounds <= among.bit_count()
 
 
+@pytest.mark.parametrize("less", range(9))
+def test_signed_comparisons_of_differences(less: int) -> None:
+    """What is not negative, less a constant, is compared as it is."""
+    x = t.var("x", 4, 7)
+    for key in range(16):
+        below, above = (x - less).slt(key), t.const(key, 4).slt(x - less)
+        assert not any(part.op == "slt" for part in t.reachable([below, above]))
+        for value in range(8):
+            difference, signed = value - less, key - 16 if key > 7 else key
+            expected = [int(difference < signed), int(difference > signed)]
+            assert t.evaluate([below, above], {"x": value}) == expected
+
+
 def test_widths_must_agree() -> None:
     with pytest.raises(ValueError, match="8 and 16"):
         X & t.var("w", 16)

@@ -628,6 +628,13 @@ def _slt(a: Term, b: Term) -> Term:
     half = 1 << (a.width - 1)
     if a.hi < half and b.hi < half:
         return _ult(a, b)
+    if b.op == "const" and (less := _less(a)):
+        # Nothing overflows, so the constant may go to the other side: x - 1 < 0 is x < 1.
+        x, k = less[0], _signed(b.value, b.width) + less[1]
+        return false if k <= 0 else true if k > x.hi else _ult(x, const(k, x.width))
+    if a.op == "const" and (less := _less(b)):
+        x, k = less[0], _signed(a.value, a.width) + less[1]
+        return true if k < 0 else false if k >= x.hi else _ult(const(k, x.width), x)
     if b.op == "const":
         if b.value == 0:
             return equal(_extract(a, a.width - 1, a.width - 1), const(1, 1))
@@ -639,6 +646,14 @@ def _slt(a: Term, b: Term) -> Term:
         if _has_const_arm(b):
             return _through(b, lambda t: _slt(a, t))
     return _make("slt", (a, b), 0, 1)
+
+
+def _less(term: Term) -> tuple[Term, int] | None:
+    """x and k of a term x - k, where x is not negative as a signed number, nor k."""
+    x, k = term, 0
+    if term.op == "add" and term.args[1].op == "const":
+        x, k = term.args[0], -_signed(term.args[1].value, term.width)
+    return (x, k) if k >= 0 and x.hi < 1 << (term.width - 1) else None
 
 
 def _signed(value: int, width: int) -> int:
