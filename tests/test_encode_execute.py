@@ -70,6 +70,7 @@ from verify.ir.nodes import (
     Not,
     Null,
     Return,
+    StatementExpr,
     Stmt,
     Switch,
     Text,
@@ -577,6 +578,26 @@ def test_a_loop_that_counts_down_ends_where_its_start_allows(last: int) -> None:
     body = (start, Loop(Compare(">=", value(index), number(last)), step, (grow,), False, at(3)))
     machine, _ = execute(*body)
     assert rounds(machine) == {f"@3#{i}" for i in range(5 - last)}
+    assert not machine.not_understood_places
+    assert agree(*body) > 8
+
+
+def test_a_loop_that_counts_to_one_value_ends_where_its_start_allows() -> None:
+    """`n = noise & 7; while (n--) lid += noise;`: it is left at one value after the other."""
+    n, before = Local("n", U32), Local("before", U32)
+    lid = member(FIRST, "lid")
+    less = Assign(n, Binary("-", value(n), u32(1), U32), U32)
+    taken = StatementExpr(
+        (Declare(before, value(n), False, L), ExprStmt(less, L)),
+        Compare("!=", value(before), u32(0)),
+        S32,
+    )
+    body = (
+        Declare(n, Binary("&", noise(), u32(7), U32), False, L),
+        Loop(taken, None, (let(lid, plus(value(lid), Cast(noise(), U64), U64)),), False, at(3)),
+    )
+    machine, _ = execute(*body)
+    assert rounds(machine) == {f"@3#{i}" for i in range(7)}
     assert not machine.not_understood_places
     assert agree(*body) > 8
 

@@ -217,7 +217,7 @@ class Store:
             trail.append((facts, other, facts.get(other)))
             facts[literal] = True
             facts[other] = False
-            limits = interval(literal)
+            limits = interval(literal) or self._but_an_end(literal)
             if limits is not None:
                 x, low, high = limits
                 old = ranges.get(x)
@@ -227,6 +227,18 @@ class Store:
                 ranges[x] = (low, high)
         if not self._layers:
             trail.clear()
+
+    def _but_an_end(self, literal: Term) -> tuple[Term, int, int] | None:
+        """The range (x, low, high) that is left where x is not the first or last of its values:
+        so a loop ends that leaves at one value after the other."""
+        atom = literal.args[0] if literal.op == "not" else literal
+        if atom is literal or atom.op != "eq" or atom.args[1].op != "const":
+            return None
+        x, key = atom.args[0], atom.args[1].value
+        low, high = self._ranges.get(x, (0, x.hi))
+        if low < high and key in (low, high):
+            return x, low + (key == low), high - (key == high)
+        return None
 
     def fold(self, condition: Term) -> Term:
         """The condition as far as the path does not decide it."""
