@@ -279,6 +279,17 @@ def test_signed_comparisons_of_differences(less: int) -> None:
             assert t.evaluate([below, above], {"x": value}) == expected
 
 
+@pytest.mark.parametrize("less", range(9))
+def test_low_bits_of_differences(less: int) -> None:
+    """`(u8)(x - 1) == 0` is `x == 1` where x has no more bits."""
+    x = t.var("x", 16, 8)
+    for key in range(256):
+        term = (x - less).extract(7, 0).eq(key)
+        assert term is x.eq(t.const((key + less) % 256, 16))
+        for value in range(9):
+            assert t.evaluate([term], {"x": value}) == [int((value - less) % 256 == key)]
+
+
 def test_widths_must_agree() -> None:
     with pytest.raises(ValueError, match="8 and 16"):
         X & t.var("w", 16)

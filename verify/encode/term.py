@@ -591,6 +591,13 @@ def _equal_const(a: Term, key: Term) -> Term:
         return equal(a.args[0], const(k - a.args[1].value, a.width))
     if op == "sub" and not k:
         return equal(a.args[0], a.args[1])
+    if op == "extract" and not a.value[1]:
+        inner = a.args[0]
+        if inner.hi <= _full(a.width):
+            return equal(inner, const(k, inner.width))
+        if inner.op == "add" and inner.args[1].op == "const":
+            low = _extract(inner.args[0], a.width - 1, 0)
+            return equal(low, const(k - inner.args[1].value, a.width))
     return _make("eq", (a, key), 0, 1)
 
 
