@@ -76,6 +76,8 @@ def _key(
     files = dict.fromkeys(
         (*target.dialect(request.defines).files, *(path for path, _, _ in touched))
     )
+    if target.writers is not None:
+        files.update(dict.fromkeys(tree.paths(target.writers.folder)))
     texts = [f"{path}\n{tree.read(path)}" for path in files]
     options = replace(request, kernel=None, patches=(), jobs=1, compare=False, git=None)
     failed = [hunk for patch in patches for hunk in patch.failed]

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 from proofs import catalogue
-from verify import frame, replaced
+from verify import frame, replaced, writers
 from verify.encode.switch import Like, Switch, build
 from verify.encode.system import System
 from verify.errors import BadInput
 from verify.inputs import find_target, patched, tree_of
 from verify.ir.nodes import Function, Unmodelled
-from verify.ir.program import Program
 from verify.ir.types import VOID
+from verify.prove import sanity
 from verify.prove.export import export
 from verify.prove.property import Property, apart
 from verify.request import Request, select
@@ -66,7 +66,7 @@ class Work:
 
 
 def works_of(
-    target: Target, program: Program, request: Request, like: Sequence[Like] = ()
+    target: Target, program: CProgram, request: Request, like: Sequence[Like] = ()
 ) -> list[Work]:
     """The switch, and the same with interrupts where that is asked for. `like`: those of a tree
     that is much the same."""
@@ -95,18 +95,22 @@ def _work(switch: Switch, found: Sequence[Property], names: Set[str], request: R
 
 def _switch(
     target: Target,
-    program: Program,
+    program: CProgram,
     request: Request,
     like: Like | None = None,
     mutable: Set[str] = frozenset(),
 ) -> Switch:
     watch, cells = catalogue.observers(target, program), catalogue.monitors(target, program)
     known = like.switch.mutable if like else mutable
-    return build(target, program, watch, cells, request.config, request.hardware, known, like)
+    switch = build(target, program, watch, cells, request.config, request.hardware, known, like)
+    # The rest of the tree is that of the other one.
+    others = like.switch.doubt if like else writers.elsewhere(program.tree, program, switch)
+    switch.doubt = switch.doubt or others
+    return switch
 
 
 def every_property(
-    request: Request, program: Program, like: Sequence[Like] = ()
+    request: Request, program: CProgram, like: Sequence[Like] = ()
 ) -> list[tuple[Switch, Property]]:
     """All that can be asked of the tree, each with the relations that it is about. `like`: as for
     works_of."""
@@ -137,6 +141,8 @@ def exported_tree(
     works = works_of(*_whole(tree, patches, request), request)
     found = {}
     for work in works:
+        if doubt := sanity.shape(work.switch):
+            raise BadInput(f"{tree.root}: {doubt}")
         for prop in work.properties:
             systems = export(work.switch, prop)
             for k, system in enumerate(systems):

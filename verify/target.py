@@ -223,6 +223,18 @@ class Callers:
 
 
 @dataclass(frozen=True, slots=True)
+class Writers:
+    """Who may write what the switch reads, besides the functions that the model runs or stands for:
+    nobody in `folder` and in the target's files, but in what is `beside` (no vCPU of this target
+    runs it), and for the functions that are `known` to, with the names of what they write.
+    """
+
+    folder: str
+    beside: tuple[str, ...]
+    known: Mapping[str, Set[str]]
+
+
+@dataclass(frozen=True, slots=True)
 class Assumption:
     """A fact that the model takes for granted, by id, as printed to the user."""
 
@@ -261,11 +273,11 @@ class Target:
     `counting(m)`: (register copy, flag, why) for all that can count: it counts now. `counters`:
     the cells of registers that must be quiet while they are accessed.
     `platform(input)`: this input of setup is the same for all vCPUs of a machine. `transient`:
-    kernel objects that no vCPU owns and that every cycle sets before it uses them. `replaced`:
+    kernel objects that every cycle or access sets before it uses them. `replaced`:
     functions of the kernel that the model stands for, besides those with contracts. `frames`: in
-    which order the kernel takes the steps, and `callers`: who else may not; nothing is proved of a
-    kernel where that is not so. `orderings`, `watches` and `checks` are the rules of this switch,
-    besides those that every switch has.
+    which order the kernel takes the steps, `callers`: who else may not, and `writers`: who may not
+    write what the steps read; nothing is proved of a kernel where that is not so. `orderings`,
+    `watches` and `checks` are the rules of this switch, besides those that every switch has.
     `interrupted`: the same switch with interrupts before any of its instructions, for the
     properties in their nmi form.
     `from_guest(m)`: the emulated access that runs is the guest's, not userspace's.
@@ -302,6 +314,7 @@ class Target:
     checks: Sequence[Check] = ()
     frames: Sequence[Frame] = ()
     callers: Sequence[Callers] = ()
+    writers: Writers | None = None
     interrupted: Target | None = None
     from_guest: Callable[[Machine], Any] = lambda m: m.flag(True)
     assumptions: Sequence[Assumption] = field(default_factory=tuple)

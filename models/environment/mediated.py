@@ -24,7 +24,7 @@ from verify.ir.contract import CallSite, Contract
 from verify.ir.machine import Machine
 from verify.ir.program import Program
 from verify.ir.types import Int
-from verify.target import Access, Assumption, Callers, Frame, Phase, Register, Step
+from verify.target import Access, Assumption, Callers, Frame, Phase, Register, Step, Writers
 
 HEADERS = (
     "arch/x86/kvm/x86.h",
@@ -238,6 +238,31 @@ CALLERS = (
     Callers(("kvm_pmu_refresh",), ("kvm_vcpu_after_set_cpuid", "kvm_set_msr_common"), _KVM),
 )
 
+SVM, VMX = f"{_KVM}/svm/", f"{_KVM}/vmx/"
+_WRITERS = {
+    # Perf's events, of which a vCPU with a mediated PMU has none (reprogram_counter).
+    "pmc_reprogram_counter": {"event_count", "is_paused"},
+    "pmc_pause_counter": {"counter", "emulated_counter", "is_paused"},
+    "pmc_resume_counter": {"is_paused"},
+    "pmc_release_perf_event": {"current_config", "event_count"},
+    "kvm_perf_overflow": {"reprogram_pmi"},
+    "__kvm_perf_overflow": {"global_status"},
+    "kvm_arch_vcpu_load": {"need_cleanup"},
+    "kvm_pmu_cleanup": {"need_cleanup", "pmc_in_use"},
+    # Before there is a vCPU, or before it runs.
+    "kvm_x86_vendor_init": {"efer"},
+    "kvm_arch_vcpu_create": {"perf_capabilities"},
+    "kvm_arch_init_vm": {"enable_pmu"},
+    "kvm_arch_vcpu_precreate": {"enable_pmu"},
+    "kvm_vm_ioctl_enable_cap": {"enable_pmu"},
+}
+
+
+def writers(known: Mapping[str, set[str]], beside: str) -> Writers:
+    """`known`: to one vendor. `beside`: the folder of the other one."""
+    return Writers(_KVM, (beside,), {**_WRITERS, **known})
+
+
 REPLACED = (
     # Bring an access by the guest, or by userspace, to the PMU's code.
     "kvm_set_msr_common",
@@ -270,6 +295,12 @@ ASSUMPTIONS = (
         "frame.calls",
         "what vcpu_enter_guest calls besides leaves interrupts on or off as it finds them and does "
         "not touch the PMU while that is loaded",
+    ),
+    Assumption(
+        "frame.writers",
+        "what the switch reads nobody in arch/x86/kvm writes but who is modelled, which is read "
+        "from the tree; and but for perf's events, which a vCPU with a mediated PMU has not, what "
+        "is written before a vCPU runs, and Intel PT, LBR and EFER",
     ),
 )
 

@@ -423,6 +423,9 @@ _MUTABLE = re.compile(
     r"|svm\.vcpu\.arch\.pmu\.gp_counters\[\d+\]\.(counter|eventsel|eventsel_hw)$"
 )
 
+# EFER.SVME is taken not to change (counted.svme).
+WRITERS = {"svm_set_efer": {"efer"}, "svm_set_cr0": {"efer"}}
+
 REPLACED = (
     "svm_vcpu_enter_exit",
     "__svm_vcpu_run",
@@ -520,10 +523,11 @@ PLAIN = Target(
     counters=lambda program: pmu.counter_cells(_size(program)),
     entered=mediated.entered,
     platform=_of_platform,
-    transient=(rules.LVTPC_LOADED,),
+    transient=(rules.LVTPC_LOADED, MSR_DATA),
     replaced=REPLACED,
     frames=(mediated.FRAME,),
     callers=mediated.CALLERS,
+    writers=mediated.writers(WRITERS, mediated.VMX),
     orderings=(),
     watches=WATCHES,
     checks=CHECKS,

@@ -615,6 +615,14 @@ CHECKS = (
     nested.unwanted_exits(CPU),
 )
 
+WRITERS = {
+    # Intel PT and LBR, which are not part of the model.
+    "vmx_handle_intel_pt_intr": {"global_status"},
+    "intel_pmu_create_guest_lbr_event": {"event_count", "pmc_in_use"},
+    "intel_pmu_handle_lbr_msrs_access": {"pmc_in_use"},
+    "vmx_passthrough_lbr_msrs": {"pmc_in_use"},
+}
+
 REPLACED = (
     "vmx_vcpu_run",
     "__vmx_vcpu_run",
@@ -726,10 +734,11 @@ PLAIN = Target(
     counters=lambda program: (*pmu.counter_cells(*_sizes(program)), pmu.PERF_METRICS),
     entered=mediated.entered,
     platform=_of_platform,
-    transient=(rules.LVTPC_LOADED,),
+    transient=(rules.LVTPC_LOADED, MSR_DATA, nested.VMCS12),
     replaced=REPLACED,
     frames=(mediated.FRAME, vmx_kernel.FRAME),
     callers=mediated.CALLERS,
+    writers=mediated.writers(WRITERS, mediated.SVM),
     watches=(rules.HOST_CONTEXT, filtering.WATCH),
     orderings=(
         Ordering(

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from verify.encode import term as t
 from verify.encode.execute import DEFINED, Executor, Fault, NotUnderstood, Pointer
 from verify.encode.term import Term
-from verify.errors import BadInput, InternalError
+from verify.errors import BadInput
 from verify.ir.program import Program
 from verify.request import require_known
 from verify.target import Item, Observation, Phase, Target
@@ -86,6 +86,7 @@ class Switch:
     in at the `entries`. `mutable`: the cells that were taken as no constants. `active`: the switch
     does anything for this vCPU. A fresh vCPU is at `home`, and `steps` lead from there back to it.
     `parts` has the relations by name as they were made, each from the cells at its `start`.
+    `doubt`: what else changes what the relations read, so that no proof can be made of them.
     """
 
     target: Target
@@ -112,6 +113,7 @@ class Switch:
     mutable: frozenset[str] = frozenset()
     start: Mapping[str, Term | Pointer] = field(default_factory=dict)
     parts: dict[str, Part] = field(default_factory=dict)
+    doubt: str = ""
 
     def relations(self) -> list[Relation]:
         """Every transition."""
@@ -246,8 +248,8 @@ def _run(
             if value is before or value == before:
                 continue
             if isinstance(value, Pointer):
-                if not isinstance(before, Pointer) or value != before:
-                    raise InternalError(f"{name} changes the pointer {cell}: not supported")
+                # Relations have numbers only. A run in which it matters does not repeat.
+                switch.doubt = f"{name} changes the pointer {cell}, which is not modelled"
                 continue
             if cell not in switch.initial:
                 found.add(cell)

@@ -88,6 +88,7 @@ def run(request: Request, functions: Sequence[str], limit: int | None, done: Don
     texts = [f"{path}\n{tree.read(path)}" for path in files]
     given = (request.defines, request.config, request.hardware)
     options = [target.name, *(repr(sorted(g.items())) for g in given), repr(request.timeout)]
+    options += [switch.doubt for switch in switches]
     ground = cache.digest([*options, *texts])
     keys = [_key(ground, mutant) for mutant in chosen]
     fates = {k: fate for k, key in enumerate(keys) if request.cache and (fate := _known(key))}

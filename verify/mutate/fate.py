@@ -111,7 +111,7 @@ class Base:
         known = zip(self._contexts, self._usual, strict=True)
         for (switch, properties), (context, usual) in zip(works, known, strict=True):
             found = difference(context, switch, mutant.before)
-            if found is None and self._sound:
+            if found is None and self._sound and not switch.doubt:
                 continue
             if unknown := not_understood(context.switch, switch):
                 # It may do anything, and solvers take long to find that nothing can be told of it.

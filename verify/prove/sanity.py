@@ -49,7 +49,10 @@ def questions(switch: Switch, holding: Callable[[str], tuple[Term, ...]]) -> lis
 
 def shape(switch: Switch) -> str:
     """Why the relations are not of the form that proofs count on, or nothing: emulated accesses
-    leave what everyone can see alone, and what a vCPU changes else is its own."""
+    leave what everyone can see alone, and what a vCPU changes else is its own, and changed by
+    nothing else."""
+    if switch.doubt:
+        return switch.doubt
     target = switch.target
     own = {*target.cells(switch.program), *target.transient}
     for relation in switch.relations():

@@ -97,6 +97,11 @@ class CProgram:
     # The text itself, for who compiles it -------------------------------------------------------
 
     @property
+    def tree(self) -> Tree:
+        """What it is read from."""
+        return self._tree
+
+    @property
     def index(self) -> Index:
         """Where the tree's declarations are."""
         return self._index

@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from verify.source.patch import Hunk, LineKind
 
@@ -18,6 +18,7 @@ _DEFINITIONS = {
     "assembly": re.compile(r"\s*SYM_\w*START\w*\(\s*(\w+)"),
     "function": re.compile(r"\s*(?:[A-Za-z_]\w*[\s*]+)+?(\w+)\s*\([^;=]*$"),
 }
+_TYPE_ALONE = re.compile(r"[A-Za-z_][\w \t*]*$")
 _PROTOTYPE = re.compile(r"\s*(?:[A-Za-z_]\w*[\s*]+)+?(\w+)\s*\([^()]*\)\s*;")
 _VARIABLE = re.compile(
     r"\s*(?!(?:return|goto|case|else)\b)(?:[A-Za-z_]\w*[\s*]+)+(\w+)\s*"
@@ -72,11 +73,35 @@ def functions(lines: Sequence[str]) -> list[tuple[int, int, str]]:
     found: list[tuple[int, int, str]] = []
     for number, line in enumerate(lines, 1):
         definition = None if line[:1] in ("", " ", "\t", "#") else _definition(line)
+        if definition is None and number > 1 and _TYPE_ALONE.match(lines[number - 2]):
+            # The name is on a line of its own, as some like it.
+            definition = _definition(f"int {line}")
         if definition and definition[0] == "function":
             after = bisect_right(closed, number)
             ends = closed[after] if after < len(closed) else len(lines)
             found.append((number, ends, definition[1]))
     return found
+
+
+def is_private(text: str, name: str) -> bool:
+    """Whether a function is defined in a text, and static."""
+    lines = text.split("\n")
+    heads = [lines[max(first - 2, 0) : first] for first, _, who in functions(lines) if who == name]
+    return bool(heads) and all("static" in " ".join(head).split() for head in heads)
+
+
+def speakers(text: str, name: str) -> Iterator[str]:
+    """The functions of a text without comments that speak of one, itself aside; "" where something
+    at file scope does, but to declare it or export it."""
+    lines = text.split("\n")
+    ranges = functions(lines)
+    for number, line in enumerate(lines, 1):
+        if name not in line or not re.search(rf"\b{name}\b", line):
+            continue
+        inside = next((who for first, last, who in ranges if first <= number <= last), "")
+        told = inside or line.startswith("EXPORT_SYMBOL") or defined_name(line.rstrip("; ")) == name
+        if inside != name and (inside or not told):
+            yield inside
 
 
 def _begun(line: str) -> str | None:

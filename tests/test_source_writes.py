@@ -1,0 +1,147 @@
+"""verify.source.writes: where a text writes members and objects."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.source_text import TextTree
+from verify.ir.program import Dialect
+from verify.source.program import CProgram
+from verify.source.writes import asked_about, writes
+
+HEADER = """
+typedef unsigned long long u64;
+struct lamp { u64 on; u64 map[2]; };
+struct box { struct lamp lamp; struct lamp lamps[4]; struct lamp *first; u64 on; };
+struct room { struct box box; };
+struct room *the_room(void *key);
+struct box all;
+u64 power;
+u64 limit;
+#define room_to_lamp(room) (&(room)->box.lamp)
+"""
+ASKED = asked_about(
+    [("lamp", "on"), ("lamp", "map"), ("", "power")],
+    {"map"},
+    [("lamp", "lamp"), ("lamp", "lamps"), ("lamp", "l")],
+)
+
+
+def found(body: str, head: str = "void f(struct room *room, struct lamp *l, u64 v)") -> list[str]:
+    files = {"box.h": HEADER, "box.c": f"{head}\n{{\n\t{body}\n}}\n"}
+    tree = TextTree(files)
+    program = CProgram(tree, Dialect(("box.h",), {}, "", {}, {}))
+    text = files["box.c"]
+    return [w.name for w in writes("box.c", text, ASKED, ASKED.pattern(), program)]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "l->on = v;",
+        "l->on |= v;",
+        "l->on <<= 1;",
+        "l->on++;",
+        "--l->on;",
+        "(*l).on = v;",
+        "room->box.lamp.on = v;",
+        "room->box.lamps[v].on = v;",
+        "room->box.lamps[v + room->box.on].on = v;",
+        "room->box.first->on = v;",
+        "the_room(l)->box.lamp.on = v;",
+        "room_to_lamp(room)->on = v;",
+        "((struct lamp *)v)->on = v;",
+        "struct lamp *x = l, *y = l; y->on = v;",
+        "struct lamp x; x.on = v;",
+        "all.lamp.on = v;",
+        "stranger->l->on = v;",
+        "take(&l->on);",
+        "take((void *)&l->on);",
+        "take(1, &room->box.lamp.on);",
+        "p = &l->on;",
+        "WRITE_ONCE(l->on, v);",
+        "memcpy(&l->on, &v, 8);",
+        "if (v) l->on = v; else v = 1;",
+        "for (l->on = 0; v; v--) ;",
+        "return l->on = v;",
+    ],
+)
+def test_a_member_is_written(body: str) -> None:
+    assert found(body) == ["on"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "v = l->on;",
+        "if (l->on == v) return;",
+        "while (l->on <= v) ;",
+        "v = v & l->on;",
+        "v = (v) & l->on;",
+        "take(l->on, 1);",
+        "room->box.on = v;",
+        "struct box *x; x->on = v;",
+        "stranger->on = v;",
+        "stranger->other->on = v;",
+        "struct lamp x = { .on = v };",
+        "v = test_bit(1, &l->on);",
+        "kvm_for_each_pmc(a, b, c, &l->on) take(c);",
+        "memcpy(&v, l->on, 8);",
+        "u64 on = v; on = 1;",
+        "/* l->on = v; */",
+    ],
+)
+def test_a_member_is_not_written(body: str) -> None:
+    assert found(body) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "names"),
+    [
+        ("set_bit(1, l->map);", ["map"]),
+        ("set_bit(1, (void *)l->map);", ["map"]),
+        ("v = test_bit(1, l->map);", []),
+        ("v = l->map[1] + take(l->map[0]);", []),
+        ("set_bit(1, &l->map[0]);", ["map"]),
+        ("bitmap_zero(l->map, 2);", ["map"]),
+        ("l->map[v] = 1;", ["map"]),
+        ("v = find_first_bit(&l->map[0], 2);", []),
+        ("memset(l, 0, sizeof(*l));", ["struct lamp"]),
+        ("memset(&room->box.lamps[1], 0, 4);", ["struct lamp"]),
+        ("memset(&v, 0, sizeof(v));", []),
+        ("memset(&room->box, 0, 4);", []),
+        ("power = v;", ["power"]),
+        ("this_cpu_write(power, v);", ["power"]),
+        ("v = this_cpu_read(power);", []),
+        ("take(&power);", ["power"]),
+        ("limit = v;", []),
+        ("u64 power; power = v;", []),
+        ("struct lamp *x = (power * limit); power = v;", ["power"]),
+    ],
+)
+def test_arrays_records_and_objects(body: str, names: list[str]) -> None:
+    assert found(body) == names
+
+
+@pytest.mark.parametrize("head", ["void __init f(struct lamp *l)", "static void __exit\nf(void)"])
+def test_what_runs_when_a_module_is_loaded_is_left_out(head: str) -> None:
+    assert found("power = 1;", head) == []
+    assert found("power = 1;", head.replace("__init", "").replace("__exit", "")) == ["power"]
+
+
+@pytest.mark.parametrize(
+    ("text", "who"),
+    [
+        ("module_param(power, ullong, 0644);", [""]),
+        ("module_param(power, ullong, S_IRUGO | S_IWUSR);", [""]),
+        ("module_param_named(strength, power, ullong, 0600);", [""]),
+        ("module_param(power, ullong, 0444);", []),
+        ("module_param(power, ullong, S_IRUGO);", []),
+        ("module_param(limit, ullong, 0644);", []),
+    ],
+)
+def test_parameters_that_userspace_may_write(text: str, who: list[str]) -> None:
+    program = CProgram(TextTree({"box.h": HEADER}), Dialect(("box.h",), {}, "", {}, {}))
+    told = list(writes("box.c", f"\n{text}\n", ASKED, ASKED.pattern(), program))
+    assert [w.function for w in told] == who
+    assert all(w.line == 2 for w in told)

@@ -1,0 +1,131 @@
+"""verify.writers: nothing else in a tree writes what the switch reads; and Switch.doubt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+import models.reference
+from proofs.cases import Case, load
+from tests.source_text import TextTree
+from verify import relations
+from verify.check import run
+from verify.inputs import find_target
+from verify.request import Request
+from verify.source.tree import Tree, open_tree
+
+REFERENCE = Path(models.reference.__file__).parent / "tree"
+TARGETS = ["mediated-pmu-intel", "mediated-pmu-amd"]
+CASES = [case for case in load() if case.name.startswith("written-")]
+BY_NAME = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+PMU, VMX = "arch/x86/kvm/pmu.c", "arch/x86/kvm/vmx/vmx.c"
+
+
+def doubt(tree: Tree, name: str) -> str:
+    """Of the plain switch."""
+    target = find_target(name)
+    program = relations.program_of(tree, target, {})
+    [work] = relations.works_of(target, program, Request(target=name, properties=("order.quiet",)))
+    return work.switch.doubt
+
+
+def added(text: str, path: str = VMX) -> TextTree:
+    """The reference tree with more text at the end of a file."""
+    files = {str(p.relative_to(REFERENCE)): p.read_text() for p in REFERENCE.rglob("*.[ch]")}
+    return TextTree({**files, path: files[path] + text})
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_nobody_does_on_the_reference_tree(name: str) -> None:
+    assert doubt(open_tree(REFERENCE, []), name) == ""
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("version", ["7.2", "7.3"])
+@pytest.mark.parametrize("name", TARGETS)
+def test_nobody_does_in_kernels(
+    name: str, version: str, kernel_tree: Callable[[str], Path]
+) -> None:
+    assert doubt(open_tree(kernel_tree(version), []), name) == ""
+
+
+def seen(case: Case, tree: Tree) -> None:
+    says = partial(doubt, name=case.target)
+    for untold in case.unknown:
+        assert all(words in says(case.build(tree).tree) for words in untold.reason)
+    assert says(case.build_right(tree).tree) == ""
+
+
+@BY_NAME
+def test_cases_are_seen(case: Case) -> None:
+    seen(case, open_tree(REFERENCE, []))
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("version", ["7.2", "7.3"])
+@BY_NAME
+def test_cases_are_seen_in_kernels(
+    case: Case, version: str, kernel_tree: Callable[[str], Path]
+) -> None:
+    seen(case, open_tree(kernel_tree(version), []))
+
+
+WRITER = "{}void later(struct kvm_vcpu *vcpu)\n{{\n\tvcpu_to_pmu(vcpu)->global_status = 0;\n}}\n"
+CALLER = "{}void now(struct kvm_vcpu *vcpu)\n{{\n\tlater(vcpu);\n}}\n"
+TABLE = "struct kvm_x86_ops other = {{\n\t.run = {},\n}};\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "who"),
+    [
+        (WRITER.format(""), "later()"),
+        (WRITER.format("static ") + TABLE.format("later"), "later()"),
+        (WRITER.format("static ") + CALLER.format(""), "later()"),
+        (WRITER.format("static ") + CALLER.format("static ") + TABLE.format("now"), "later()"),
+        ("module_param(enable_mediated_pmu, bool, 0644);\n", "userspace"),
+        # Nobody calls it.
+        (WRITER.format("static "), ""),
+        (WRITER.format("static ") + CALLER.format("static "), ""),
+        (WRITER.format("").replace("global_status = 0", "reserved = 0"), ""),
+        ("module_param(enable_mediated_pmu, bool, 0444);\n", ""),
+    ],
+)
+def test_who_writes(text: str, who: str) -> None:
+    told = doubt(added(f"\n{text}"), TARGETS[0])
+    assert (told.partition(" ")[0] in ("global_status", "enable_mediated_pmu")) == bool(who)
+    assert who in told
+    assert not told or told.endswith(")")
+    # The other vendor's files do not matter.
+    if "global_status" in text:
+        assert doubt(added(f"\n{text}"), TARGETS[1]) == ""
+
+
+def test_a_pointer_that_changes_is_not_modelled() -> None:
+    tree = added("")
+    text = tree.files[PMU]
+    start = "static void kvm_pmu_load_guest_pmcs("
+    body = "struct kvm_pmu *pmu = vcpu_to_pmu(vcpu);\n"
+    at = text.index(body, text.index(start))
+    text = f"{text[:at]}{body}\tlast_guest = vcpu;\n{text[at + len(body) :]}"
+    tree.files[PMU] = text.replace(start, f"static struct kvm_vcpu *last_guest;\n\n{start}")
+    for name in TARGETS:
+        assert doubt(tree, name) == "load changes the pointer last_guest, which is not modelled"
+
+
+def test_nothing_is_proved_then(tmp_path: Path) -> None:
+    for path in REFERENCE.rglob("*"):
+        if path.is_file():
+            copy = tmp_path / path.relative_to(REFERENCE)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(path.read_bytes())
+    file = tmp_path / VMX
+    file.write_text(file.read_text() + WRITER.format(""))
+    [result] = run(Request(kernel=tmp_path, properties=("order.quiet",), cache=False)).results
+    assert result.verdict == "unknown"
+    line = file.read_text().count("\n") - 1
+    assert result.reason == (
+        f"global_status is also written by later(), which the model does not run ({VMX}:{line})"
+    )
