@@ -226,12 +226,15 @@ class Callers:
 class Writers:
     """Who may write what the switch reads, besides the functions that the model runs or stands for:
     nobody in `folder` and in the target's files, but in what is `beside` (no vCPU of this target
-    runs it), and for the functions that are `known` to, with the names of what they write.
+    runs it), and for the functions that are `known` to, with the names of what they write. Nor may
+    anyone in `folder` call what is among `instructions` for one of these `registers`, by number.
     """
 
     folder: str
     beside: tuple[str, ...]
     known: Mapping[str, Set[str]]
+    instructions: Set[str]
+    registers: Set[int]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,12 +15,13 @@ from verify.encode.objects import Objects, root
 from verify.encode.switch import STATE, Read, Relation, Switch
 from verify.ir.nodes import Field, Local
 from verify.ir.types import Array, Int, Pointer, Record, Type
+from verify.source.build import Unsupported
 from verify.source.c_lex import strip_comments
 from verify.source.macros import PRELUDE
 from verify.source.program import CProgram
 from verify.source.scope import is_private, speakers
 from verify.source.tree import Tree
-from verify.source.writes import Asked, asked_about, writes
+from verify.source.writes import Asked, Write, asked_about, first_arguments, writes
 from verify.target import Writers
 
 _INPUTS = (STATE, "init/", "config/", "setup/")
@@ -33,24 +34,47 @@ def elsewhere(tree: Tree, program: CProgram, switch: Switch) -> str:
     rule = switch.target.writers
     if rule is None:
         return ""
-    asked = _asked(program, switch)
-    pattern = asked.pattern()
     runs = {name.partition("@")[0].partition(".")[0] for name in switch.functions}
     stands = replaced.names(switch.target, program)
     paths = _paths(tree, rule, program)
-    for path in paths:
-        for write in writes(path, tree.read(path) or "", asked, pattern, program):
-            who, known = write.function, rule.known.get(write.function, ())
-            if who in runs or who in stands or write.name in known:
-                continue
-            if not who:
-                told = "userspace, by a parameter of the module"
-            elif _may_run(who, runs, tree, paths):
-                told = f"{who}(), which the model does not run"
-            else:
-                continue
-            return f"{write.name} is also written by {told} ({path}:{write.line})"
+    for path, write in _writes(tree, paths, rule, program, switch):
+        who = write.function
+        if who in runs or who in stands or write.name in rule.known.get(who, ()):
+            continue
+        if not who:
+            told = "userspace, by a parameter of the module"
+        elif _may_run(who, runs, tree, paths):
+            told = f"{who}(), which the model does not run"
+        else:
+            continue
+        return f"{write.name} is also written by {told} ({path}:{write.line})"
     return ""
+
+
+def _writes(
+    tree: Tree, paths: Sequence[str], rule: Writers, program: CProgram, switch: Switch
+) -> Iterator[tuple[str, Write]]:
+    """All of them, by the file."""
+    asked = _asked(program, switch)
+    pattern = asked.pattern()
+    for path in paths:
+        text = tree.read(path) or ""
+        yield from ((path, write) for write in writes(path, text, asked, pattern, program))
+        if path.startswith(f"{rule.folder}/"):
+            for call in first_arguments(text, rule.instructions):
+                if _names_one(call.name, rule, program, switch):
+                    yield path, call
+
+
+def _names_one(text: str, rule: Writers, program: CProgram, switch: Switch) -> bool:
+    """An expression is the number of one of the registers: as a constant, or by a function of the
+    switch."""
+    if "(" in text and text.partition(" (")[0] in switch.functions:
+        return True
+    try:
+        return program.constant(text) in rule.registers
+    except Unsupported:
+        return False
 
 
 def _may_run(function: str, runs: Set[str], tree: Tree, paths: Sequence[str]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -258,9 +258,11 @@ _WRITERS = {
 }
 
 
-def writers(known: Mapping[str, set[str]], beside: str) -> Writers:
-    """`known`: to one vendor. `beside`: the folder of the other one."""
-    return Writers(_KVM, (beside,), {**_WRITERS, **known})
+def writers(known: Mapping[str, set[str]], beside: str, registers: Iterable[int]) -> Writers:
+    """`known` and `registers`: those of one vendor. `beside`: the folder of the other one."""
+    forms = {f"{name}{safe}" for name in ("wrmsr", "wrmsrl", "wrmsrq") for safe in ("", "_safe")}
+    forms |= {"wrmsrns", "native_wrmsr", "native_wrmsrl", "native_wrmsrq", "native_write_msr"}
+    return Writers(_KVM, (beside,), {**_WRITERS, **known}, forms, frozenset(registers))
 
 
 REPLACED = (
@@ -298,9 +300,9 @@ ASSUMPTIONS = (
     ),
     Assumption(
         "frame.writers",
-        "what the switch reads nobody in arch/x86/kvm writes but who is modelled, which is read "
-        "from the tree; and but for perf's events, which a vCPU with a mediated PMU has not, what "
-        "is written before a vCPU runs, and Intel PT, LBR and EFER",
+        "what the switch reads, and the PMU's MSRs, nobody in arch/x86/kvm writes but who is "
+        "modelled, which is read from the tree; and but for perf's events, which a vCPU with a "
+        "mediated PMU has not, what is written before a vCPU runs, and Intel PT, LBR and EFER",
     ),
 )
 

@@ -738,7 +738,7 @@ PLAIN = Target(
     replaced=REPLACED,
     frames=(mediated.FRAME, vmx_kernel.FRAME),
     callers=mediated.CALLERS,
-    writers=mediated.writers(WRITERS, mediated.SVM),
+    writers=mediated.writers(WRITERS, mediated.SVM, msr.table(8, 4)),
     watches=(rules.HOST_CONTEXT, filtering.WATCH),
     orderings=(
         Ordering(

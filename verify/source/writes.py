@@ -11,10 +11,11 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from itertools import accumulate
 
 from verify.ir.types import Array, Pointer, Record, Type
 from verify.source.build import Unsupported
-from verify.source.c_lex import is_name, lex, strip_comments
+from verify.source.c_lex import is_name, lex, split, strip_comments
 from verify.source.program import CProgram
 from verify.source.scope import functions
 
@@ -43,8 +44,8 @@ _PARAMETER = re.compile(r"\nmodule_param\w*\(([^;]*)\)\s*;")
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """`function` writes the member or object `name`, at a line, from 1; without a function it is
-    userspace, by a parameter of the module."""
+    """`function` writes the member or object `name`, or what an argument is called, at a line, from
+    1; without a function it is userspace, by a parameter of the module."""
 
     function: str
     line: int
@@ -94,6 +95,23 @@ def writes(
             continue
         found_in = _Function(path, body, head + 1, program, asked)
         yield from (Write(name, at, what) for at, what in found_in.writes())
+
+
+def first_arguments(text: str, callees: Set[str]) -> Iterator[Write]:
+    """Calls of certain functions, in the functions of a file: each with its first argument."""
+    calls = re.compile(rf"\b(?:{'|'.join(sorted(callees))})\s*\(")
+    if not calls.search(text):
+        return
+    text = strip_comments(text)
+    found = functions(text.split("\n"))
+    for call in calls.finditer(text):
+        line = text.count("\n", 0, call.start()) + 1
+        who = next((name for first, last, name in found if first < line <= last), "")
+        if who:
+            first, *_ = split(lex(text[call.end() : call.end() + 400], 1)[:100], ",")
+            depth = list(accumulate((word == "(") - (word == ")") for word, _, _ in first))
+            end = next((i for i, level in enumerate(depth) if level < 0), len(first))
+            yield Write(who, line, " ".join(word for word, _, _ in first[:end]))
 
 
 def _parameters(text: str, objects: Set[str]) -> Iterator[Write]:
