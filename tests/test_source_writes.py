@@ -114,6 +114,8 @@ def test_a_member_is_not_written(body: str) -> None:
         ("this_cpu_write(power, v);", ["power"]),
         ("v = this_cpu_read(power);", []),
         ("take(&power);", ["power"]),
+        ("static_branch_enable(&power);", ["power"]),
+        ("if (static_branch_unlikely(&power)) v = 1;", []),
         ("limit = v;", []),
         ("u64 power; power = v;", []),
         ("struct lamp *x = (power * limit); power = v;", ["power"]),

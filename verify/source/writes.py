@@ -31,7 +31,7 @@ _ONCE = re.compile(r"\b__(?:init|exit)\b")
 _READERS = re.compile(
     r"(?:(?:arch_)?test_bit\w*|find_\w+|\w*for_each_\w+|memcmp|memchr_inv|copy_to_user|sizeof"
     r"|bitmap_(?:empty|full|weight|equal|intersects|subset)|atomic\w*_read|smp_load_acquire"
-    r"|READ_ONCE|ARRAY_SIZE|offsetof|trace_\w+|(?:raw_|__)?this_cpu_(?:read|ptr|has))$"
+    r"|READ_ONCE|static_branch_(?:un)?likely|static_key_enabled|ARRAY_SIZE|offsetof|trace_\w+|(?:raw_|__)?this_cpu_(?:read|ptr|has))$"
 )
 # Who writes its first argument.
 _WRITERS = re.compile(
