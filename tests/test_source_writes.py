@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.source_text import TextTree
 from verify.ir.program import Dialect
@@ -117,12 +119,42 @@ def test_a_member_is_not_written(body: str) -> None:
         ("static_branch_enable(&power);", ["power"]),
         ("if (static_branch_unlikely(&power)) v = 1;", []),
         ("limit = v;", []),
+        ("struct box x = { .power = v };", []),
+        ("struct box x = { .first = l, .power = v };", []),
         ("u64 power; power = v;", []),
         ("struct lamp *x = (power * limit); power = v;", ["power"]),
     ],
 )
 def test_arrays_records_and_objects(body: str, names: list[str]) -> None:
     assert found(body) == names
+
+
+WORDS = st.sampled_from(
+    [
+        *"(){}[];,.=&*+1",
+        "->",
+        "++",
+        "struct",
+        "lamp",
+        "on",
+        "l",
+        "power",
+        "map",
+        "memset",
+        "u64",
+        "f",
+    ]
+)
+
+
+@given(st.lists(WORDS, max_size=40))
+def test_any_tokens_can_be_read(words: list[str]) -> None:
+    assert set(found(" ".join(words))) <= {"on", "map", "power", "struct lamp"}
+
+
+def test_long_lists_can_be_read() -> None:
+    names = ", ".join(f"x{i}" for i in range(5000))
+    assert found(f"u64 {names};\n\tu64 y[] = {{ {names} }};\n\tpower = v;") == ["power"]
 
 
 @pytest.mark.parametrize("head", ["void __init f(struct lamp *l)", "static void __exit\nf(void)"])

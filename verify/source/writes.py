@@ -31,7 +31,8 @@ _ONCE = re.compile(r"\b__(?:init|exit)\b")
 _READERS = re.compile(
     r"(?:(?:arch_)?test_bit\w*|find_\w+|\w*for_each_\w+|memcmp|memchr_inv|copy_to_user|sizeof"
     r"|bitmap_(?:empty|full|weight|equal|intersects|subset)|atomic\w*_read|smp_load_acquire"
-    r"|READ_ONCE|static_branch_(?:un)?likely|static_key_enabled|ARRAY_SIZE|offsetof|trace_\w+|(?:raw_|__)?this_cpu_(?:read|ptr|has))$"
+    r"|READ_ONCE|static_branch_(?:un)?likely|static_key_enabled|ARRAY_SIZE|offsetof|trace_\w+"
+    r"|(?:raw_|__)?this_cpu_(?:read|ptr|has))$"
 )
 # Who writes its first argument.
 _WRITERS = re.compile(
@@ -39,7 +40,7 @@ _WRITERS = re.compile(
     r"|(?:raw_|__)?this_cpu_\w+|per_cpu)$"
 )
 _FILLERS = "memset|memcpy|memmove|copy_from_user"
-_PARAMETER = re.compile(r"\nmodule_param\w*\(([^;]*)\)\s*;")
+_PARAMETER = re.compile(r"\nmodule_param\w*\(([^;]{1,400})\)\s*;")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +136,16 @@ class _Function:
         self._brace = next((i for i, word in enumerate(self._words) if word == "{"), 0)
         # The tag of each variable; "" for one that is or leads to no record.
         self._variables: dict[str, str] = {}
+        # Of what is declared before a comma, by where that is.
+        self._lists: dict[int, str] = {}
         for i in range(1, len(tokens)):
             self._declare(i)
 
     def writes(self) -> Iterator[tuple[int, str]]:
         """Line and name of each write."""
         for i, word in enumerate(self._words):
-            if self._is_member(i):
-                ours = word in self._asked.members and self._is_asked(i)
+            if i and self._words[i - 1] in _STEPS:
+                ours = word in self._asked.members and self._is_member(i) and self._is_asked(i)
             else:
                 ours = word in self._asked.objects and word not in self._variables
             if ours and self._is_written(i):
@@ -160,8 +163,10 @@ class _Function:
         while i and words[i] == "*":
             i -= 1
         kind = words[i]
-        if kind == "," and (tag := self._declaration(i)) is not None:
-            self._variables.setdefault(name, tag)
+        if kind == ",":
+            if (tag := self._declaration(i)) is not None:
+                self._lists[i] = tag
+                self._variables.setdefault(name, tag)
         elif is_name(kind) and kind not in _KEYWORDS and kind not in _TAGGED:
             record = i > 0 and words[i - 1] in _TAGGED
             # Else it may be a product.
@@ -176,7 +181,7 @@ class _Function:
             depth += (words[i] == "]") - (words[i] == "[")
             i -= 1
         if words[i] == ",":
-            return self._declaration(i)
+            return self._lists.get(i)
         if words[i] not in (";", "{", "}"):
             return None
         before = [word for word in words[i + 1 : comma] if word in self._variables]
@@ -186,11 +191,8 @@ class _Function:
     # What an expression is ----------------------------------------------------------------------
 
     def _is_member(self, at: int) -> bool:
-        """Not of an initialiser."""
-        words = self._words
-        if not at or words[at - 1] not in _STEPS:
-            return False
-        return words[at - 1] == "->" or words[at - 2] not in ("{", ",", "(")
+        """What comes after a step is of an expression, not of an initialiser."""
+        return self._words[at - 1] == "->" or self._words[at - 2] not in ("{", ",", "(")
 
     def _is_asked(self, at: int) -> bool:
         """A member is one of a record that is asked about."""
@@ -316,13 +318,13 @@ class _Function:
     def _filled(self, at: int) -> str | None:
         """The record that is the first argument of a call."""
         words, start = self._words, at + 2
-        while words[start] in ("&", "(", "*"):
+        while start < len(words) and words[start] in ("&", "(", "*"):
             start += 1
         end, depth = start, 0
         while end < len(words) - 1 and (depth or words[end] not in (",", ")")):
             depth += (words[end] in ("(", "[")) - (words[end] in (")", "]"))
             end += 1
-        return self._tag(start, end)
+        return self._tag(start, end) if start < end else None
 
     def _is_unary(self, at: int) -> bool:
         before = self._words[at - 1] if at else ""
