@@ -111,6 +111,27 @@ def test_who_writes(text: str, who: str) -> None:
         assert doubt(added(f"\n{text}"), TARGETS[1]) == ""
 
 
+@pytest.mark.parametrize("record", ["kvm_pmu", "kvm_vcpu_arch"])
+def test_a_flag_that_is_a_constant_after_setup(record: str) -> None:
+    tree = added("")
+    path = "arch/x86/include/asm/kvm_host.h"
+    tree.files[path] = tree.files[path].replace(
+        f"struct {record} {{\n", f"struct {record} {{\n\tbool asleep;\n"
+    )
+    flag = "vcpu_to_pmu(vcpu)->asleep" if record == "kvm_pmu" else "vcpu->arch.asleep"
+    text = tree.files[PMU]
+    for start, more in (
+        ("void kvm_pmu_init(struct kvm_vcpu *vcpu)\n{\n", f"\t{flag} = false;\n"),
+        ("void kvm_mediated_pmu_load(struct kvm_vcpu *vcpu)\n{\n", f"\tif ({flag})\n\t\treturn;\n"),
+    ):
+        assert start in text
+        text = text.replace(start, start + more)
+    tree.files[PMU] = text
+    assert doubt(tree, TARGETS[0]) == ""
+    tree.files[VMX] += f"\nvoid later(struct kvm_vcpu *vcpu)\n{{\n\t{flag} = true;\n}}\n"
+    assert "asleep is also written by later()" in doubt(tree, TARGETS[0])
+
+
 def test_a_pointer_that_changes_is_not_modelled() -> None:
     tree = added("")
     text = tree.files[PMU]

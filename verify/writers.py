@@ -13,6 +13,7 @@ from verify import replaced
 from verify.encode import term as t
 from verify.encode.objects import Objects, root
 from verify.encode.switch import STATE, Read, Relation, Switch
+from verify.encode.term import Term
 from verify.ir.nodes import Field, Local
 from verify.ir.types import Array, Int, Pointer, Record, Type
 from verify.source.build import Unsupported
@@ -104,8 +105,8 @@ def _paths(tree: Tree, rule: Writers, program: CProgram) -> list[str]:
 def _asked(program: CProgram, switch: Switch) -> Asked:
     """What the relations depend on.
 
-    What is a constant after setup is in no term, so of the records that the switch changes all
-    members count that its functions mention.
+    What is a constant after setup is in no term: it counts when the functions mention it. So do all
+    members of the records that the switch changes.
     """
     terms = [x for r in switch.relations() for x in (*r.post.values(), *r.assumes)]
     terms += [fault.guard for r in switch.relations() for fault in r.faults]
@@ -113,11 +114,13 @@ def _asked(program: CProgram, switch: Switch) -> Asked:
     inputs = [str(v.name) for v in t.free_vars([*terms, *switch.config])]
     cells = {_cell(name) for name in inputs if name.startswith(_INPUTS)}
     changed = {cell for relation in switch.relations() for cell in relation.post}
+    fixed = {c for c, v in switch.start.items() if isinstance(v, Term) and v.op == "const"}
     objects = Objects(program, switch.target.objects, switch.target.cells(program))
-    named = {cell: _name(cell, program, switch, objects) for cell in cells | changed}
-    found = {name for name in named.values() if name is not None}
-    arrays = {name[1] for cell, name in named.items() if name is not None and cell.endswith("]")}
-    own = {name[0] for cell in changed if (name := named[cell]) is not None and name[0]}
+    named = {c: _name(c, program, switch, objects) for c in cells | changed | fixed}
+    found = {name for c in cells | changed if (name := named[c]) is not None}
+    arrays = {name[1] for c, name in named.items() if name is not None and c.endswith("]")}
+    own = {name[0] for c in changed if (name := named[c]) is not None and name[0]}
+    constant = {named[c] for c in fixed}
     leading: set[Name] = set()
     for place in _mentioned(program, switch):
         tag, scalar = _reached(place.type)
@@ -125,10 +128,11 @@ def _asked(program: CProgram, switch: Switch) -> Asked:
             # A later variable of the same name has a number behind it.
             leading.add((tag, place.name.partition(".")[0]))
         base = place.base.type if isinstance(place, Field) else None
-        if scalar and isinstance(base, Record) and base.tag in own:
-            found.add((base.tag, place.name))
-            if isinstance(place.type, Array):
-                arrays.add(place.name)
+        if isinstance(base, Record) and scalar:
+            name = base.tag, place.name
+            if base.tag in own or name in constant:
+                found.add(name)
+                arrays.update([place.name] if isinstance(place.type, Array) else [])
     return asked_about(sorted(found), arrays, sorted(leading))
 
 

@@ -621,6 +621,8 @@ WRITERS = {
     "intel_pmu_create_guest_lbr_event": {"event_count", "pmc_in_use"},
     "intel_pmu_handle_lbr_msrs_access": {"pmc_in_use"},
     "vmx_passthrough_lbr_msrs": {"pmc_in_use"},
+    "vmx_disable_lbr_msrs_passthrough": {"msr_passthrough"},
+    "vmx_enable_lbr_msrs_passthrough": {"msr_passthrough"},
 }
 
 REPLACED = (
