@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tests.source_text import TextTree
 from verify.ir.program import Dialect
+from verify.source.c_lex import strip_comments
 from verify.source.program import CProgram
 from verify.source.writes import asked_about, writes
 
@@ -33,7 +34,7 @@ def found(body: str, head: str = "void f(struct room *room, struct lamp *l, u64 
     files = {"box.h": HEADER, "box.c": f"{head}\n{{\n\t{body}\n}}\n"}
     tree = TextTree(files)
     program = CProgram(tree, Dialect(("box.h",), {}, "", {}, {}))
-    text = files["box.c"]
+    text = strip_comments(files["box.c"])
     return [w.name for w in writes("box.c", text, ASKED, ASKED.pattern(), program)]
 
 

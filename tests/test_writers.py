@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -91,12 +92,20 @@ TABLE = "struct kvm_x86_ops other = {{\n\t.run = {},\n}};\n"
         (MSR.format("if (wrmsrq_safe(0x390, ~0ULL)) return"), "later()"),
         (MSR.format("wrmsrq(MSR_CORE_PERF_FIXED_CTR0 + 2, x(1, 2))"), "later()"),
         (MSR.format("wrmsrq(fixed_counter_msr(3), 0)"), "later()"),
+        (MSR.format("vmcs_write64(GUEST_IA32_PERF_GLOBAL_CTRL, 0)"), "later()"),
+        # By what the model runs.
+        (MSR.format("kvm_pmu_put_guest_pmcs(vcpu)"), "later()"),
+        (MSR.format("kvm_pmu_call(mediated_put)(vcpu)"), "later()"),
+        (MSR.format("kvm_pmu_reset(vcpu)"), "later()"),
         # Nobody calls it.
         (WRITER.format("static "), ""),
         (WRITER.format("static ") + CALLER.format("static "), ""),
         (WRITER.format("").replace("global_status = 0", "reserved = 0"), ""),
         ("module_param(enable_mediated_pmu, bool, 0444);\n", ""),
         (MSR.format("wrmsrq(0x48, 0)"), ""),
+        (MSR.format("vmcs_write64(GUEST_RIP, 0)"), ""),
+        (MSR.format("kvm_pmu_call(other)(vcpu)"), ""),
+        (MSR.format("kvm_vcpu_has_mediated_pmu(vcpu)"), ""),
         (MSR.format("wrmsrq(vcpu->arch.index, 0)"), ""),
         (MSR.format("rdmsrq(MSR_CORE_PERF_GLOBAL_CTRL, 0)"), ""),
     ],
@@ -105,7 +114,7 @@ def test_who_writes(text: str, who: str) -> None:
     told = doubt(added(f"\n{text}"), TARGETS[0])
     assert bool(told) == bool(who)
     assert who in told
-    assert not told or (" is also written by " in told and told.endswith(")"))
+    assert not told or (re.search(" is also (written|called) by ", told) and told.endswith(")"))
     # The other vendor's files do not matter.
     if "global_status" in text:
         assert doubt(added(f"\n{text}"), TARGETS[1]) == ""

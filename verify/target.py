@@ -227,14 +227,16 @@ class Writers:
     """Who may write what the switch reads, besides the functions that the model runs or stands for:
     nobody in `folder` and in the target's files, but in what is `beside` (no vCPU of this target
     runs it), and for the functions that are `known` to, with the names of what they write. Nor may
-    anyone in `folder` call what is among `instructions` for one of these `registers`, by number.
+    anyone in `folder` call one of the `instructions` for one of its registers, by number, or a
+    function that the model runs and that writes, unless `known` has that; `through` is how one
+    calls such a member of a table, with {} for its name.
     """
 
     folder: str
     beside: tuple[str, ...]
     known: Mapping[str, Set[str]]
-    instructions: Set[str]
-    registers: Set[int]
+    instructions: Mapping[str, Set[int]]
+    through: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,16 @@ time, or userspace by a parameter of the module, they know nothing of, so nothin
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Set
 from dataclasses import fields, is_dataclass
+from functools import lru_cache
 
 from verify import replaced
 from verify.encode import term as t
 from verify.encode.objects import Objects, root
 from verify.encode.switch import STATE, Read, Relation, Switch
 from verify.encode.term import Term
-from verify.ir.nodes import Field, Local
+from verify.ir.nodes import Call, Field, Function, FunctionName, Local
 from verify.ir.types import Array, Int, Pointer, Record, Type
 from verify.source.build import Unsupported
 from verify.source.c_lex import strip_comments
@@ -30,76 +31,115 @@ Name = tuple[str, str]
 """A member with the tag of its record, or an object with ""."""
 
 
+# A tree is searched for two switches.
+_stripped = lru_cache(maxsize=512)(strip_comments)
+
+
 def elsewhere(tree: Tree, program: CProgram, switch: Switch) -> str:
     """Who does, in words, or nothing."""
     rule = switch.target.writers
-    if rule is None:
+    return _Search(tree, program, switch, rule).found() if rule else ""
+
+
+class _Search:
+    """Through the files of a tree."""
+
+    def __init__(self, tree: Tree, program: CProgram, switch: Switch, rule: Writers) -> None:
+        self._program, self._switch, self._rule = program, switch, rule
+        self._runs = {name.partition("@")[0].partition(".")[0] for name in switch.functions}
+        self._stands = replaced.names(switch.target, program)
+        paths = {path for path, _, _ in tree.touched()}.union(tree.paths(rule.folder))
+        paths.update(file.path for file in program.index.files)
+        found = (path for path in paths if path.endswith((".c", ".h")) and path != PRELUDE)
+        paths = {path for path in found if not path.startswith(rule.beside)}
+        self._texts = {path: _stripped(tree.read(path) or "") for path in sorted(paths)}
+
+    def found(self) -> str:
+        """Who writes, or has it written by a function of the switch."""
+        own: set[str] = set()
+        for path, write in self._writes():
+            if write.function in self._runs:
+                own.add(write.function)
+            elif told := self._told(path, write, "written"):
+                return told
+        for path, call in self._calls(self._leading_to(own)):
+            if call.function not in self._runs and (told := self._told(path, call, "called")):
+                return told
         return ""
-    runs = {name.partition("@")[0].partition(".")[0] for name in switch.functions}
-    stands = replaced.names(switch.target, program)
-    paths = _paths(tree, rule, program)
-    for path, write in _writes(tree, paths, rule, program, switch):
-        who = write.function
-        if who in runs or who in stands or write.name in rule.known.get(who, ()):
-            continue
+
+    def _told(self, path: str, use: Write, done: str) -> str:
+        who, target = use.function, self._switch.target
+        if who in self._stands or use.name in self._rule.known.get(who, ()):
+            return ""
+        if any(who == frame.function and use.name in frame.calls for frame in target.frames):
+            return ""
+        if any(who in rule.functions and use.name in rule.calls for rule in target.callers):
+            return ""
         if not who:
-            told = "userspace, by a parameter of the module"
-        elif _may_run(who, runs, tree, paths):
-            told = f"{who}(), which the model does not run"
+            by = "userspace, by a parameter of the module"
+        elif self._may_run(who):
+            by = f"{who}(), which the model does not run"
         else:
-            continue
-        return f"{write.name} is also written by {told} ({path}:{write.line})"
-    return ""
+            return ""
+        return f"{use.name} is also {done} by {by} ({path}:{use.line})"
 
+    def _writes(self) -> Iterator[tuple[str, Write]]:
+        """Of what the switch reads, by the file."""
+        asked = _asked(self._program, self._switch)
+        pattern = asked.pattern()
+        for path, text in self._texts.items():
+            for write in writes(path, text, asked, pattern, self._program):
+                yield path, write
+            if path.startswith(f"{self._rule.folder}/"):
+                for instruction, numbers in self._rule.instructions.items():
+                    for call in first_arguments(text, instruction):
+                        if self._is_one(call.name, numbers):
+                            yield path, call
 
-def _writes(
-    tree: Tree, paths: Sequence[str], rule: Writers, program: CProgram, switch: Switch
-) -> Iterator[tuple[str, Write]]:
-    """All of them, by the file."""
-    asked = _asked(program, switch)
-    pattern = asked.pattern()
-    for path in paths:
-        text = tree.read(path) or ""
-        yield from ((path, write) for write in writes(path, text, asked, pattern, program))
-        if path.startswith(f"{rule.folder}/"):
-            for call in first_arguments(text, rule.instructions):
-                if _names_one(call.name, rule, program, switch):
-                    yield path, call
+    def _is_one(self, text: str, numbers: Set[int]) -> bool:
+        """An expression is one of the numbers: a constant, or by a function of the switch."""
+        if "(" in text and text.partition(" (")[0] in self._runs:
+            return True
+        try:
+            return self._program.constant(text) in numbers
+        except Unsupported:
+            return False
 
+    def _leading_to(self, functions: Set[str]) -> set[str]:
+        """These functions, and those of the switch that call them, if by others."""
+        calls = {name: set(_called(self._program.function(name))) for name in self._runs}
+        found = set(functions)
+        while more := {name for name in self._runs - found if calls[name] & found}:
+            found |= more
+        return found
 
-def _names_one(text: str, rule: Writers, program: CProgram, switch: Switch) -> bool:
-    """An expression is the number of one of the registers: as a constant, or by a function of the
-    switch."""
-    if "(" in text and text.partition(" (")[0] in switch.functions:
-        return True
-    try:
-        return program.constant(text) in rule.registers
-    except Unsupported:
+    def _calls(self, functions: Set[str]) -> Iterator[tuple[str, Write]]:
+        """Who speaks of these functions in the folder, by name or as a member of a table."""
+        names = set(functions)
+        for table in self._switch.target.dialect({}).tables.values():
+            members = self._program.table(table).items()
+            names |= {self._rule.through.format(m) for m, name in members if name in functions}
+        for path, text in self._texts.items():
+            for name in sorted(name for name in names if name in text):
+                for who, line in speakers(text, name) if path.startswith(self._rule.folder) else ():
+                    if who:
+                        yield path, Write(who, line, name)
+
+    def _may_run(self, function: str) -> bool:
+        """Whether anyone may call it but the functions that the model runs, in which it never
+        was."""
+        ahead, seen = [function], {function}
+        while ahead:
+            name = ahead.pop()
+            spoken = [text for text in self._texts.values() if name in text]
+            if not any(is_private(text, name) for text in spoken):
+                return True
+            who = {speaker for text in spoken for speaker, _ in speakers(text, name)}
+            if "" in who:
+                return True
+            ahead += who - self._runs - seen
+            seen |= who
         return False
-
-
-def _may_run(function: str, runs: Set[str], tree: Tree, paths: Sequence[str]) -> bool:
-    """Whether anyone may call it but the functions that the model runs, in which it never did."""
-    texts = [strip_comments(tree.read(path) or "") for path in paths]
-    ahead, seen = [function], {function}
-    while ahead:
-        name = ahead.pop()
-        spoken = [text for text in texts if name in text]
-        if not any(is_private(text, name) for text in spoken):
-            return True
-        who = {speaker for text in spoken for speaker in speakers(text, name)}
-        if "" in who:
-            return True
-        ahead += who - runs - seen
-        seen |= who
-    return False
-
-
-def _paths(tree: Tree, rule: Writers, program: CProgram) -> list[str]:
-    paths = {path for path, _, _ in tree.touched()}.union(tree.paths(rule.folder))
-    paths.update(file.path for file in program.index.files)
-    found = (path for path in paths if path.endswith((".c", ".h")) and path != PRELUDE)
-    return sorted(path for path in found if not path.startswith(rule.beside))
 
 
 def _asked(program: CProgram, switch: Switch) -> Asked:
@@ -141,8 +181,9 @@ def _mentioned(program: CProgram, switch: Switch) -> Iterator[Field | Local]:
     made: list[Relation | Read] = [*switch.relations(), *switch.reads.values()]
     for name in {name for each in made for name in each.functions}:
         function = program.function(name.partition("@")[0])
-        if function is not None:
-            yield from _places(function.body)
+        for node in _nodes(function.body if function else ()):
+            if isinstance(node, Field | Local):
+                yield node
 
 
 def _cell(name: str) -> str:
@@ -168,16 +209,21 @@ def _name(cell: str, program: CProgram, switch: Switch, objects: Objects) -> Nam
     return (kind.tag, name) if isinstance(kind, Record) else None
 
 
-def _places(node: object) -> Iterator[Field | Local]:
-    """The variables and members in a part of a function."""
+def _called(function: Function | None) -> Iterator[str]:
+    for node in _nodes(function.body if function else ()):
+        if isinstance(node, Call | FunctionName):
+            yield node.name
+
+
+def _nodes(node: object) -> Iterator[object]:
+    """A part of a function, and all in it."""
     if isinstance(node, tuple):
         for part in node:
-            yield from _places(part)
+            yield from _nodes(part)
     elif is_dataclass(node) and not isinstance(node, Int | Pointer | Array | Record):
-        if isinstance(node, Field | Local):
-            yield node
+        yield node
         for part in fields(node):
-            yield from _places(getattr(node, part.name))
+            yield from _nodes(getattr(node, part.name))
 
 
 def _reached(kind: Type) -> tuple[str, bool]:

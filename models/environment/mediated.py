@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from functools import partial
 from typing import Any
 
@@ -248,21 +248,31 @@ _WRITERS = {
     "kvm_perf_overflow": {"reprogram_pmi"},
     "__kvm_perf_overflow": {"global_status"},
     "kvm_arch_vcpu_load": {"need_cleanup"},
-    "kvm_pmu_cleanup": {"need_cleanup", "pmc_in_use"},
+    "kvm_pmu_cleanup": {"need_cleanup", "pmc_in_use", "pmc_stop_counter"},
     # Before there is a vCPU, or before it runs.
-    "kvm_x86_vendor_init": {"efer"},
-    "kvm_arch_vcpu_create": {"perf_capabilities"},
+    "kvm_x86_vendor_init": {"efer", "kvm_init_pmu_capability"},
+    "kvm_arch_vcpu_create": {"perf_capabilities", "kvm_pmu_init"},
     "kvm_arch_init_vm": {"enable_pmu"},
     "kvm_arch_vcpu_precreate": {"enable_pmu"},
     "kvm_vm_ioctl_enable_cap": {"enable_pmu"},
 }
 
 
-def writers(known: Mapping[str, set[str]], beside: str, registers: Iterable[int]) -> Writers:
-    """`known` and `registers`: those of one vendor. `beside`: the folder of the other one."""
-    forms = {f"{name}{safe}" for name in ("wrmsr", "wrmsrl", "wrmsrq") for safe in ("", "_safe")}
-    forms |= {"wrmsrns", "native_wrmsr", "native_wrmsrl", "native_wrmsrq", "native_write_msr"}
-    return Writers(_KVM, (beside,), {**_WRITERS, **known}, forms, frozenset(registers))
+CALL = "kvm_pmu_call({})"
+
+
+def writers(
+    known: Mapping[str, set[str]],
+    beside: str,
+    registers: Iterable[int],
+    more: Mapping[str, Set[int]] | None = None,
+) -> Writers:
+    """`known` and `registers`: those of one vendor; `more`: its other instructions, with what they
+    must not write. `beside`: the folder of the other one."""
+    forms = [f"{name}{safe}" for name in ("wrmsr", "wrmsrl", "wrmsrq") for safe in ("", "_safe")]
+    forms += ["wrmsrns", "native_wrmsr", "native_wrmsrl", "native_wrmsrq", "native_write_msr"]
+    instructions = {**dict.fromkeys(forms, frozenset(registers)), **(more or {})}
+    return Writers(_KVM, (beside,), {**_WRITERS, **known}, instructions, CALL)
 
 
 REPLACED = (
@@ -302,7 +312,8 @@ ASSUMPTIONS = (
         "frame.writers",
         "what the switch reads, and the PMU's MSRs, nobody in arch/x86/kvm writes but who is "
         "modelled, which is read from the tree; and but for perf's events, which a vCPU with a "
-        "mediated PMU has not, what is written before a vCPU runs, and Intel PT, LBR and EFER",
+        "mediated PMU has not, for what is written before a vCPU runs, and for Intel PT, LBR, EFER "
+        "and nested guests on AMD",
     ),
 )
 

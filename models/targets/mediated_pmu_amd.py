@@ -423,8 +423,15 @@ _MUTABLE = re.compile(
     r"|svm\.vcpu\.arch\.pmu\.gp_counters\[\d+\]\.(counter|eventsel|eventsel_hw)$"
 )
 
-# EFER.SVME is taken not to change (counted.svme).
-WRITERS = {"svm_set_efer": {"efer"}, "svm_set_cr0": {"efer"}}
+WRITERS = {
+    # EFER.SVME is taken not to change (counted.svme).
+    "svm_set_efer": {"efer"},
+    "svm_set_cr0": {"efer"},
+    # Nested guests, which are not part of the model: an instruction that counts, and the filter
+    # asked once more.
+    "nested_svm_vmrun": {"kvm_pmu_instruction_retired"},
+    "__svm_pmu_handle_nested_transition": {"__kvm_pmu_reprogram_counters"},
+}
 
 REPLACED = (
     "svm_vcpu_enter_exit",

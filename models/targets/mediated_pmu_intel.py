@@ -616,10 +616,14 @@ CHECKS = (
 )
 
 WRITERS = {
+    # Before a vCPU runs; and on nested VM-exit, what vmcs01 has already.
+    "init_vmcs": {"VM_EXIT_MSR_STORE_COUNT"},
+    "__nested_vmx_vmexit": {"VM_EXIT_MSR_STORE_COUNT"},
     # Intel PT and LBR, which are not part of the model.
     "vmx_handle_intel_pt_intr": {"global_status"},
     "intel_pmu_create_guest_lbr_event": {"event_count", "pmc_in_use"},
     "intel_pmu_handle_lbr_msrs_access": {"pmc_in_use"},
+    "intel_pmu_cleanup": {"intel_pmu_release_guest_lbr_event"},
     "vmx_passthrough_lbr_msrs": {"pmc_in_use"},
     "vmx_disable_lbr_msrs_passthrough": {"msr_passthrough"},
     "vmx_enable_lbr_msrs_passthrough": {"msr_passthrough"},
@@ -740,7 +744,12 @@ PLAIN = Target(
     replaced=REPLACED,
     frames=(mediated.FRAME, vmx_kernel.FRAME),
     callers=mediated.CALLERS,
-    writers=mediated.writers(WRITERS, mediated.SVM, msr.table(8, 4)),
+    writers=mediated.writers(
+        WRITERS,
+        mediated.SVM,
+        msr.table(8, 4),
+        {f"vmcs_write{width}": frozenset(vmx.FIELDS) for width in ("32", "64", "l")},
+    ),
     watches=(rules.HOST_CONTEXT, filtering.WATCH),
     orderings=(
         Ordering(

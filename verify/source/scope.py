@@ -83,6 +83,12 @@ def functions(lines: Sequence[str]) -> list[tuple[int, int, str]]:
     return found
 
 
+def function_at(ranges: Sequence[tuple[int, int, str]], line: int) -> str:
+    """The last of these `functions` that has a line; "" without one."""
+    k = bisect_right(ranges, line, key=lambda found: found[0]) - 1
+    return ranges[k][2] if k >= 0 and line <= ranges[k][1] else ""
+
+
 def is_private(text: str, name: str) -> bool:
     """Whether a function is defined in a text, and static."""
     lines = text.split("\n")
@@ -90,18 +96,20 @@ def is_private(text: str, name: str) -> bool:
     return bool(heads) and all("static" in " ".join(head).split() for head in heads)
 
 
-def speakers(text: str, name: str) -> Iterator[str]:
-    """The functions of a text without comments that speak of one, itself aside; "" where something
-    at file scope does, but to declare it or export it."""
+def speakers(text: str, call: str) -> Iterator[tuple[str, int]]:
+    """The functions of a text without comments that speak of another one (or of a macro with its
+    arguments), each with the line; "" where something at file scope does, but to declare it or
+    export it."""
+    spoken = re.compile(rf"(?<!\w){re.escape(call)}(?!\w)")
     lines = text.split("\n")
     ranges = functions(lines)
     for number, line in enumerate(lines, 1):
-        if name not in line or not re.search(rf"\b{name}\b", line):
+        if call not in line or not spoken.search(line):
             continue
-        inside = next((who for first, last, who in ranges if first <= number <= last), "")
-        told = inside or line.startswith("EXPORT_SYMBOL") or defined_name(line.rstrip("; ")) == name
-        if inside != name and (inside or not told):
-            yield inside
+        inside = function_at(ranges, number)
+        told = line.startswith("EXPORT_SYMBOL") or defined_name(line.rstrip("; ")) == call
+        if inside != call and (inside or not told):
+            yield inside, number
 
 
 def _begun(line: str) -> str | None:

@@ -15,9 +15,9 @@ from itertools import accumulate
 
 from verify.ir.types import Array, Pointer, Record, Type
 from verify.source.build import Unsupported
-from verify.source.c_lex import is_name, lex, split, strip_comments
+from verify.source.c_lex import is_name, lex, split
 from verify.source.program import CProgram
-from verify.source.scope import functions
+from verify.source.scope import function_at, functions
 
 _ASSIGN = re.compile(r"(?:[-+*/%&|^]|<<|>>)?=$|\+\+$|--$")
 _STEPS = frozenset(("->", "."))
@@ -73,11 +73,10 @@ class Asked:
 def writes(
     path: str, text: str, asked: Asked, pattern: re.Pattern[str], program: CProgram
 ) -> Iterator[Write]:
-    """Who writes what is asked about, in a file. Functions that run only when a module is loaded
-    or unloaded are not looked at."""
+    """Who writes what is asked about, in a file without comments. Functions that run only when a
+    module is loaded or unloaded are not looked at."""
     if not pattern.search(text):
         return
-    text = strip_comments(text)
     yield from _parameters(text, asked.objects)
     found = functions(text.split("\n"))
     starts = [0, *(match.end() for match in re.finditer("\n", text))]
@@ -98,17 +97,16 @@ def writes(
         yield from (Write(name, at, what) for at, what in found_in.writes())
 
 
-def first_arguments(text: str, callees: Set[str]) -> Iterator[Write]:
-    """Calls of certain functions, in the functions of a file: each with its first argument."""
-    calls = re.compile(rf"\b(?:{'|'.join(sorted(callees))})\s*\(")
-    if not calls.search(text):
+def first_arguments(text: str, callee: str) -> Iterator[Write]:
+    """Calls of a function in the functions of a file without comments: each with its first
+    argument."""
+    calls = re.compile(rf"\b{callee}\s*\(")
+    if callee not in text or not calls.search(text):
         return
-    text = strip_comments(text)
     found = functions(text.split("\n"))
     for call in calls.finditer(text):
         line = text.count("\n", 0, call.start()) + 1
-        who = next((name for first, last, name in found if first < line <= last), "")
-        if who:
+        if who := function_at(found, line):
             first, *_ = split(lex(text[call.end() : call.end() + 400], 1)[:100], ",")
             depth = list(accumulate((word == "(") - (word == ")") for word, _, _ in first))
             end = next((i for i, level in enumerate(depth) if level < 0), len(first))
