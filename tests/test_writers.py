@@ -14,6 +14,7 @@ from proofs.cases import Case, load
 from tests.source_text import TextTree
 from verify import relations
 from verify.check import run
+from verify.errors import BadInput
 from verify.inputs import find_target
 from verify.request import Request
 from verify.source.tree import Tree, open_tree
@@ -23,6 +24,7 @@ TARGETS = ["mediated-pmu-intel", "mediated-pmu-amd"]
 CASES = [case for case in load() if case.name.startswith("written-")]
 BY_NAME = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 PMU, VMX = "arch/x86/kvm/pmu.c", "arch/x86/kvm/vmx/vmx.c"
+INTEL, OPS = "arch/x86/kvm/vmx/pmu_intel.c", "arch/x86/kvm/pmu.h"
 
 
 def doubt(tree: Tree, name: str) -> str:
@@ -141,6 +143,26 @@ def test_a_flag_that_is_a_constant_after_setup(record: str) -> None:
     assert "asleep is also written by later()" in doubt(tree, TARGETS[0])
 
 
+@pytest.mark.parametrize(("call", "who"), [("kvm_pmu_call(rest)(vcpu);", "later()"), ("", "")])
+def test_a_member_of_the_operations_that_nobody_calls(call: str, who: str) -> None:
+    tree = added(WRITER.format("static "), INTEL)
+    table = "struct kvm_pmu_ops intel_pmu_ops"
+    at = tree.files[INTEL].index(table)
+    writer = tree.files[INTEL].index("\nstatic void later(")
+    text = tree.files[INTEL]
+    text = f"{text[:at]}{text[writer + 1 :]}\n{text[at:writer]}"
+    text = re.sub(r"(intel_pmu_ops[^{]*\{)", r"\1\n\t.rest = later,", text, count=1)
+    tree.files[INTEL] = text
+    head = "struct kvm_pmu_ops {\n"
+    assert head in tree.files[OPS]
+    tree.files[OPS] = tree.files[OPS].replace(
+        head, f"{head}\tvoid (*rest)(struct kvm_vcpu *vcpu);\n"
+    )
+    tree.files[VMX] += f"\nvoid now(struct kvm_vcpu *vcpu)\n{{\n\t{call}\n}}\n"
+    assert who in doubt(tree, TARGETS[0])
+    assert bool(doubt(tree, TARGETS[0])) == bool(who)
+
+
 def test_a_pointer_that_changes_is_not_modelled() -> None:
     tree = added("")
     text = tree.files[PMU]
@@ -163,6 +185,8 @@ def test_nothing_is_proved_then(tmp_path: Path) -> None:
     file.write_text(file.read_text() + WRITER.format(""))
     [result] = run(Request(kernel=tmp_path, properties=("order.quiet",), cache=False)).results
     assert result.verdict == "unknown"
+    with pytest.raises(BadInput, match=r"also written by later\(\)"):
+        relations.exported(Request(kernel=tmp_path, properties=("order.quiet",)))
     line = file.read_text().count("\n") - 1
     assert result.reason == (
         f"global_status is also written by later(), which the model does not run ({VMX}:{line})"

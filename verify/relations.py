@@ -129,20 +129,27 @@ def switch_of(request: Request) -> Switch:
 
 
 def exported(request: Request) -> dict[str, System]:
-    """The transition systems of the properties, by name. BadInput as for `switch_of`."""
+    """The transition systems of the properties, by name. BadInput as for `switch_of`, and where
+    nothing could be proved of the tree, whoever does."""
     tree, patches = patched(tree_of(request), request.patches)
-    return exported_tree(tree, patches, request)
+    works = works_of(*_whole(tree, patches, request), request)
+    for work in works:
+        if doubt := sanity.shape(work.switch):
+            raise BadInput(f"{tree.root}: {doubt}")
+    return _systems(works)
 
 
 def exported_tree(
     tree: Tree, patches: Sequence[PatchReport], request: Request
 ) -> dict[str, System]:
-    """As `exported`, of a tree to which `patches` have been applied."""
-    works = works_of(*_whole(tree, patches, request), request)
+    """As `exported`, of a tree to which `patches` have been applied, and good for counterexamples
+    whatever could be proved of it."""
+    return _systems(works_of(*_whole(tree, patches, request), request))
+
+
+def _systems(works: Sequence[Work]) -> dict[str, System]:
     found = {}
     for work in works:
-        if doubt := sanity.shape(work.switch):
-            raise BadInput(f"{tree.root}: {doubt}")
         for prop in work.properties:
             systems = export(work.switch, prop)
             for k, system in enumerate(systems):

@@ -6,6 +6,7 @@ time, or userspace by a parameter of the module, they know nothing of, so nothin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Set
 from dataclasses import fields, is_dataclass
 from functools import lru_cache
@@ -116,14 +117,35 @@ class _Search:
     def _calls(self, functions: Set[str]) -> Iterator[tuple[str, Write]]:
         """Who speaks of these functions in the folder, by name or as a member of a table."""
         names = set(functions)
-        for table in self._switch.target.dialect({}).tables.values():
-            members = self._program.table(table).items()
-            names |= {self._rule.through.format(m) for m, name in members if name in functions}
+        for table in self._tables():
+            members = (member for member, name in table.items() if name in functions)
+            names.update(self._rule.through.format(member) for member in members)
         for path, text in self._texts.items():
             for name in sorted(name for name in names if name in text):
                 for who, line in speakers(text, name) if path.startswith(self._rule.folder) else ():
                     if who:
                         yield path, Write(who, line, name)
+
+    def _is_idle(self, function: str) -> bool:
+        """All that speaks of it at file scope is a table, and nobody calls that member."""
+        members = {m for table in self._tables() for m, name in table.items() if name == function}
+        calls = [self._rule.through.format(member) for member in members]
+        spoken = re.compile(rf"\s*\.\w+\s*=\s*{function}\s*,?\s*$")
+        lines = [
+            text.split("\n")[line - 1]
+            for text in self._texts.values()
+            if function in text
+            for speaker, line in speakers(text, function)
+            if not speaker
+        ]
+        if len(lines) != len(members) or not all(spoken.match(line) for line in lines):
+            return False
+        return not any(call in text for call in calls for text in self._texts.values())
+
+    def _tables(self) -> list[dict[str, str]]:
+        """The functions that members of tables of operations are."""
+        tables = self._switch.target.dialect({}).tables.values()
+        return [self._program.table(table) for table in tables]
 
     def _may_run(self, function: str) -> bool:
         """Whether anyone may call it but the functions that the model runs, in which it never
@@ -135,8 +157,9 @@ class _Search:
             if not any(is_private(text, name) for text in spoken):
                 return True
             who = {speaker for text in spoken for speaker, _ in speakers(text, name)}
-            if "" in who:
+            if "" in who and not self._is_idle(name):
                 return True
+            who.discard("")
             ahead += who - self._runs - seen
             seen |= who
         return False
