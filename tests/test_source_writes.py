@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.environment import mediated
 from tests.source_text import TextTree
 from verify.ir.program import Dialect
 from verify.source.c_lex import strip_comments
@@ -24,6 +25,7 @@ u64 limit;
 #define room_to_lamp(room) (&(room)->box.lamp)
 """
 ASKED = asked_about(
+    mediated.writers({}, "", ()).idioms,
     [("lamp", "on"), ("lamp", "map"), ("", "power")],
     {"map"},
     [("lamp", "lamp"), ("lamp", "lamps"), ("lamp", "l")],

@@ -163,6 +163,12 @@ def test_a_member_of_the_operations_that_nobody_calls(call: str, who: str) -> No
     assert bool(doubt(tree, TARGETS[0])) == bool(who)
 
 
+def test_another_function_may_have_the_name_of_one_that_runs() -> None:
+    writer = WRITER.format("static ").replace("later", "kvm_pmu_load_guest_pmcs")
+    told = doubt(added(f"\n{writer}{TABLE.format('kvm_pmu_load_guest_pmcs')}"), TARGETS[0])
+    assert "global_status is also written by kvm_pmu_load_guest_pmcs()" in told
+
+
 def test_a_pointer_that_changes_is_not_modelled() -> None:
     tree = added("")
     text = tree.files[PMU]

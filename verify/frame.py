@@ -14,7 +14,7 @@ from verify.ir.program import Dialect
 from verify.source.build import Unsupported
 from verify.source.c_lex import strip_comments
 from verify.source.index import Index
-from verify.source.scope import defined_around, defined_name
+from verify.source.scope import declares, defined_around
 from verify.source.skeleton import BRANCH, ENTRY, RETURN, Step, skeleton
 from verify.source.source_file import words
 from verify.source.tree import Tree
@@ -112,16 +112,9 @@ def _spoken(text: str, rule: Callers) -> str:
     for at, name in sorted((at, call) for call in rule.calls for at in words(stripped, call)):
         number = stripped.count("\n", 0, at)
         line = lines[number - 1]
-        if _declares(line, name):
+        if declares(line, name):
             continue
         if line.startswith("#") or defined_around(lines, number) not in rule.functions:
             allowed = " and ".join(f"{function}()" for function in rule.functions)
             return f"{number}: {name}() is spoken of outside of {allowed}"
     return ""
-
-
-def _declares(line: str, name: str) -> bool:
-    """A line is the start of a definition or declaration of a function, or exports it."""
-    if line.startswith("EXPORT_SYMBOL"):
-        return True
-    return line[:1].isalpha() and defined_name(line.rstrip().removesuffix(";")) == name

@@ -223,13 +223,27 @@ class Callers:
 
 
 @dataclass(frozen=True, slots=True)
+class Idioms:
+    """How a kernel speaks of memory: regular expressions for the names of what only `reads` what it
+    is given the address of, or an array; of what `writes` its first argument, and of what `fills`
+    it, a whole record perhaps; of attributes of functions that run `once`, when a module is loaded
+    or unloaded; and of macros that make an object a `parameter`, with the mode last."""
+
+    reads: str
+    writes: str
+    fills: str
+    once: str
+    parameter: str
+
+
+@dataclass(frozen=True, slots=True)
 class Writers:
     """Who may write what the switch reads, besides the functions that the model runs or stands for:
     nobody in `folder` and in the target's files, but in what is `beside` (no vCPU of this target
     runs it), and for the functions that are `known` to, with the names of what they write. Nor may
     anyone in `folder` call one of the `instructions` for one of its registers, by number, or a
     function that the model runs and that writes, unless `known` has that; `through` is how one
-    calls such a member of a table, with {} for its name.
+    calls such a member of a table, with {} for its name. `idioms`: what counts as a write.
     """
 
     folder: str
@@ -237,6 +251,7 @@ class Writers:
     known: Mapping[str, Set[str]]
     instructions: Mapping[str, Set[int]]
     through: str
+    idioms: Idioms
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from verify.source.program import CProgram
 from verify.source.scope import is_private, speakers
 from verify.source.tree import Tree
 from verify.source.writes import Asked, Write, asked_about, first_arguments, writes
-from verify.target import Writers
+from verify.target import Idioms, Writers
 
 _INPUTS = (STATE, "init/", "config/", "setup/")
 Name = tuple[str, str]
@@ -59,14 +59,20 @@ class _Search:
         """Who writes, or has it written by a function of the switch."""
         own: set[str] = set()
         for path, write in self._writes():
-            if write.function in self._runs:
+            if self._is_run(path, write.function):
                 own.add(write.function)
             elif told := self._told(path, write, "written"):
                 return told
         for path, call in self._calls(self._leading_to(own)):
-            if call.function not in self._runs and (told := self._told(path, call, "called")):
+            if not self._is_run(path, call.function) and (told := self._told(path, call, "called")):
                 return told
         return ""
+
+    def _is_run(self, path: str, function: str) -> bool:
+        """The model runs the function that has this name in a file: another may have it, too."""
+        if not function or path not in self._program.index.by_path:
+            return False
+        return self._program.function_name(function, path) in self._runs
 
     def _told(self, path: str, use: Write, done: str) -> str:
         who, target = use.function, self._switch.target
@@ -86,7 +92,7 @@ class _Search:
 
     def _writes(self) -> Iterator[tuple[str, Write]]:
         """Of what the switch reads, by the file."""
-        asked = _asked(self._program, self._switch)
+        asked = _asked(self._program, self._switch, self._rule.idioms)
         pattern = asked.pattern()
         for path, text in self._texts.items():
             for write in writes(path, text, asked, pattern, self._program):
@@ -154,7 +160,8 @@ class _Search:
         while ahead:
             name = ahead.pop()
             spoken = [text for text in self._texts.values() if name in text]
-            if not any(is_private(text, name) for text in spoken):
+            kinds = [known for text in spoken if (known := is_private(text, name)) is not None]
+            if not kinds or not all(kinds):
                 return True
             who = {speaker for text in spoken for speaker, _ in speakers(text, name)}
             if "" in who and not self._is_idle(name):
@@ -165,7 +172,7 @@ class _Search:
         return False
 
 
-def _asked(program: CProgram, switch: Switch) -> Asked:
+def _asked(program: CProgram, switch: Switch, idioms: Idioms) -> Asked:
     """What the relations depend on.
 
     What is a constant after setup is in no term: it counts when the functions mention it. So do all
@@ -196,7 +203,7 @@ def _asked(program: CProgram, switch: Switch) -> Asked:
             if base.tag in own or name in constant:
                 found.add(name)
                 arrays.update([place.name] if isinstance(place.type, Array) else [])
-    return asked_about(sorted(found), arrays, sorted(leading))
+    return asked_about(idioms, sorted(found), arrays, sorted(leading))
 
 
 def _mentioned(program: CProgram, switch: Switch) -> Iterator[Field | Local]:

@@ -24,7 +24,7 @@ from verify.ir.contract import CallSite, Contract
 from verify.ir.machine import Machine
 from verify.ir.program import Program
 from verify.ir.types import Int
-from verify.target import Access, Assumption, Callers, Frame, Phase, Register, Step, Writers
+from verify.target import Access, Assumption, Callers, Frame, Idioms, Phase, Register, Step, Writers
 
 HEADERS = (
     "arch/x86/kvm/x86.h",
@@ -256,9 +256,17 @@ _WRITERS = {
     "kvm_arch_vcpu_precreate": {"enable_pmu"},
     "kvm_vm_ioctl_enable_cap": {"enable_pmu"},
 }
-
-
-CALL = "kvm_pmu_call({})"
+_CALL = "kvm_pmu_call({})"
+_IDIOMS = Idioms(
+    reads=r"(?:arch_)?test_bit\w*|find_\w+|\w*for_each_\w+|memcmp|memchr_inv|copy_to_user|sizeof"
+    r"|bitmap_(?:empty|full|weight|equal|intersects|subset)|atomic\w*_read|smp_load_acquire"
+    r"|READ_ONCE|static_branch_(?:un)?likely|static_key_enabled|ARRAY_SIZE|offsetof|trace_\w+"
+    r"|(?:raw_|__)?this_cpu_(?:read|ptr|has)",
+    writes=r"WRITE_ONCE|swap|get_user|bitmap_\w+|(?:raw_|__)?this_cpu_\w+|per_cpu",
+    fills="memset|memcpy|memmove|memzero_explicit|copy_from_user",
+    once="__init|__exit",
+    parameter=r"module_param\w*",
+)
 
 
 def writers(
@@ -272,7 +280,7 @@ def writers(
     forms = [f"{name}{safe}" for name in ("wrmsr", "wrmsrl", "wrmsrq") for safe in ("", "_safe")]
     forms += ["wrmsrns", "native_wrmsr", "native_wrmsrl", "native_wrmsrq", "native_write_msr"]
     instructions = {**dict.fromkeys(forms, frozenset(registers)), **(more or {})}
-    return Writers(_KVM, (beside,), {**_WRITERS, **known}, instructions, CALL)
+    return Writers(_KVM, (beside,), {**_WRITERS, **known}, instructions, _CALL, _IDIOMS)
 
 
 REPLACED = (

@@ -89,11 +89,11 @@ def function_at(ranges: Sequence[tuple[int, int, str]], line: int) -> str:
     return ranges[k][2] if k >= 0 and line <= ranges[k][1] else ""
 
 
-def is_private(text: str, name: str) -> bool:
-    """Whether a function is defined in a text, and static."""
+def is_private(text: str, name: str) -> bool | None:
+    """Whether a function is static; None where it is not defined."""
     lines = text.split("\n")
     heads = [lines[max(first - 2, 0) : first] for first, _, who in functions(lines) if who == name]
-    return bool(heads) and all("static" in " ".join(head).split() for head in heads)
+    return all("static" in " ".join(head).split() for head in heads) if heads else None
 
 
 def speakers(text: str, call: str) -> Iterator[tuple[str, int]]:
@@ -107,9 +107,15 @@ def speakers(text: str, call: str) -> Iterator[tuple[str, int]]:
         if call not in line or not spoken.search(line):
             continue
         inside = function_at(ranges, number)
-        told = line.startswith("EXPORT_SYMBOL") or defined_name(line.rstrip("; ")) == call
-        if inside != call and (inside or not told):
+        if inside != call and (inside or not declares(line, call)):
             yield inside, number
+
+
+def declares(line: str, name: str) -> bool:
+    """A line is the start of a definition or declaration of a function, or exports it."""
+    if line.startswith("EXPORT_SYMBOL"):
+        return True
+    return line[:1].isalpha() and defined_name(line.rstrip().removesuffix(";")) == name
 
 
 def _begun(line: str) -> str | None:

@@ -18,6 +18,7 @@ from verify.source.build import Unsupported
 from verify.source.c_lex import is_name, lex, split
 from verify.source.program import CProgram
 from verify.source.scope import function_at, functions
+from verify.target import Idioms
 
 _ASSIGN = re.compile(r"(?:[-+*/%&|^]|<<|>>)?=$|\+\+$|--$")
 _STEPS = frozenset(("->", "."))
@@ -25,22 +26,6 @@ _KEYWORDS = frozenset(
     ("return", "if", "while", "for", "switch", "else", "do", "goto", "case", "sizeof", "typeof")
 )
 _TAGGED = frozenset(("struct", "union", "enum"))
-# Attributes of what runs only while a module is loaded, or no more.
-_ONCE = re.compile(r"\b__(?:init|exit)\b")
-# Who only reads what it is given the address of, or an array.
-_READERS = re.compile(
-    r"(?:(?:arch_)?test_bit\w*|find_\w+|\w*for_each_\w+|memcmp|memchr_inv|copy_to_user|sizeof"
-    r"|bitmap_(?:empty|full|weight|equal|intersects|subset)|atomic\w*_read|smp_load_acquire"
-    r"|READ_ONCE|static_branch_(?:un)?likely|static_key_enabled|ARRAY_SIZE|offsetof|trace_\w+"
-    r"|(?:raw_|__)?this_cpu_(?:read|ptr|has))$"
-)
-# Who writes its first argument.
-_WRITERS = re.compile(
-    r"(?:WRITE_ONCE|swap|mem(?:set|cpy|move|zero)\w*|copy_from_user|get_user|bitmap_\w+"
-    r"|(?:raw_|__)?this_cpu_\w+|per_cpu)$"
-)
-_FILLERS = "memset|memcpy|memmove|copy_from_user"
-_PARAMETER = re.compile(r"\nmodule_param\w*\(([^;]{1,400})\)\s*;")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +42,9 @@ class Write:
 class Asked:
     """What is asked about: `members`, with the tags of the records that have them, and `objects`
     of file scope; which of them are `arrays`. `aliases`: how variables and members that lead to a
-    record are called, by tag."""
+    record are called, by tag. `idioms`: how the tree speaks of memory."""
 
+    idioms: Idioms
     members: Mapping[str, Set[str]]
     objects: Set[str]
     arrays: Set[str]
@@ -67,7 +53,7 @@ class Asked:
     def pattern(self) -> re.Pattern[str]:
         """Finds each name, and what fills whole records."""
         names = sorted({*self.members, *self.objects})
-        return re.compile(rf"\b(?:{'|'.join(names)}|{_FILLERS})\b")
+        return re.compile(rf"\b(?:{'|'.join(names)}|{self.idioms.fills})\b")
 
 
 def writes(
@@ -77,7 +63,7 @@ def writes(
     module is loaded or unloaded are not looked at."""
     if not pattern.search(text):
         return
-    yield from _parameters(text, asked.objects)
+    yield from _parameters(text, asked)
     found = functions(text.split("\n"))
     starts = [0, *(match.end() for match in re.finditer("\n", text))]
     seen: set[int] = set()
@@ -91,7 +77,7 @@ def writes(
         head = max(first - 2, 0)
         body = text[starts[head] : starts[last] if last < len(starts) else len(text)]
         declared = body.partition("{")[0]
-        if _ONCE.search(declared):
+        if re.search(rf"\b(?:{asked.idioms.once})\b", declared):
             continue
         found_in = _Function(path, body, head + 1, program, asked)
         yield from (Write(name, at, what) for at, what in found_in.writes())
@@ -113,13 +99,14 @@ def first_arguments(text: str, callee: str) -> Iterator[Write]:
             yield Write(who, line, " ".join(word for word, _, _ in first[:end]))
 
 
-def _parameters(text: str, objects: Set[str]) -> Iterator[Write]:
-    for found in _PARAMETER.finditer(f"\n{text}"):
+def _parameters(text: str, asked: Asked) -> Iterator[Write]:
+    made = rf"\n(?:{asked.idioms.parameter})\(([^;]{{1,400}})\)\s*;"
+    for found in re.finditer(made, f"\n{text}"):
         *names, mode = (part.strip().lstrip("&") for part in found.group(1).split(","))
         writable = int(mode, 8) & 0o222 if re.fullmatch("0[0-7]*", mode) else "W" in mode
         if writable:
             line = text.count("\n", 0, found.start()) + 1
-            yield from (Write("", line, name) for name in names if name in objects)
+            yield from (Write("", line, name) for name in names if name in asked.objects)
 
 
 class _Function:
@@ -131,6 +118,10 @@ class _Function:
         self._words = [word for word, _, _ in tokens]
         self._lines = [line for _, line, _ in tokens]
         self._program, self._asked = program, asked
+        idioms = asked.idioms
+        self._reads, self._fills, self._writes_first = (
+            re.compile(names).fullmatch for names in (idioms.reads, idioms.fills, idioms.writes)
+        )
         self._brace = next((i for i, word in enumerate(self._words) if word == "{"), 0)
         # The tag of each variable; "" for one that is or leads to no record.
         self._variables: dict[str, str] = {}
@@ -148,7 +139,7 @@ class _Function:
                 ours = word in self._asked.objects and word not in self._variables
             if ours and self._is_written(i):
                 yield self._lines[i], word
-            elif word in _FILLERS.split("|") and (tag := self._filled(i)) in self._asked.aliases:
+            elif self._fills(word) and (tag := self._filled(i)) in self._asked.aliases:
                 yield self._lines[i], f"struct {tag}"
 
     # Declarations -------------------------------------------------------------------------------
@@ -305,11 +296,11 @@ class _Function:
         if _ASSIGN.match(after) or before in ("++", "--"):
             return True
         callee, first = self._callee(start)
-        if _READERS.match(callee):
+        if self._reads(callee):
             return False
         if before == "&" and self._is_unary(start - 1):
             return True
-        if _WRITERS.match(callee):
+        if self._fills(callee) or self._writes_first(callee):
             return first
         return bool(callee) and words[at] in self._asked.arrays and end == at + 1
 
@@ -352,6 +343,7 @@ def _record(kind: Type | None) -> str | None:
 
 
 def asked_about(
+    idioms: Idioms,
     names: Sequence[tuple[str, str]],
     arrays: Set[str],
     leading: Sequence[tuple[str, str]],
@@ -365,4 +357,4 @@ def asked_about(
             members.setdefault(name, set()).add(tag)
     for tag, name in leading:
         aliases.setdefault(tag, set()).add(name)
-    return Asked(members, {name for tag, name in names if not tag}, arrays, aliases)
+    return Asked(idioms, members, {name for tag, name in names if not tag}, arrays, aliases)
