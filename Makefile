@@ -1,7 +1,7 @@
 # Needs python3.11 (or a later python3), make and a package index.
 
 .DEFAULT_GOAL := verify
-.PHONY: setup verify test test-all cases crosscheck engines mutate fuzz kernels schemas browser man lint bench clean
+.PHONY: setup verify test test-all cases certificates crosscheck engines mutate fuzz kernels schemas browser man lint bench clean
 
 BIN := .venv/bin
 STAMP := .venv/.stamp
@@ -31,6 +31,10 @@ test-all: kernels schemas
 
 cases: kernels
 	$(BIN)/pytest -q -n auto -m verdicts
+
+# make certificates CERTIFICATES="--kernel 7.3"
+certificates: kernels
+	@$(BIN)/python -m tests.certificates_full $(CERTIFICATES)
 
 crosscheck: kernels
 	@$(BIN)/python -m tests.crosscheck_full

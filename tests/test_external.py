@@ -9,7 +9,7 @@ import pytest
 import z3
 
 from proofs import selfcheck
-from tests import engines_full
+from tests import certificates_full, engines_full
 from tests.btormc import PROGRAMS, checkers, search
 from tests.kernels.apt import FetchError
 from tests.test_export import kept, stuck
@@ -61,6 +61,15 @@ def test_btormc_agrees(programs: Path, tmp_path: Path, patch: str, name: str) ->
 def test_the_campaign_agrees_on_a_mistake_between_two_guests(programs: Path) -> None:
     assert programs.is_dir()
     assert engines_full.main(["--seconds", "90", "--proved", "1", "metrics-not-scrubbed"]) == 0
+
+
+def test_the_campaign_has_solvers_check_proofs_of_both_vendors(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    assert certificates_full.main(["order.quiet"]) == 0
+    said = capfd.readouterr().out
+    assert said.count("accepts 1 of 1 proofs") == 4
+    assert certificates_full.main(["--kernel", "0.0"]) == 3
 
 
 def test_sat_level_proofs(programs: Path, tmp_path: Path) -> None:
