@@ -25,8 +25,11 @@ int run(struct v *v, int flags)
 """
 
 
-def cut(body: str, which: str) -> Function:
-    found = program(RUN % body)
+OUTER = "return container_of(v, struct w, v);"
+
+
+def cut(body: str, which: str, outer: str = OUTER) -> Function:
+    found = program((RUN % body).replace(OUTER, outer))
     function = found.function("run")
     assert function is not None
     return part(function, "enter", which, found.function)
@@ -65,3 +68,19 @@ def test_what_is_needed_only_before_is_left_out() -> None:
 def test_what_cannot_be_cut_is_not_modelled(body: str, reason: str) -> None:
     [stmt] = cut(body, AFTER).body
     assert isinstance(stmt, Unmodelled) and stmt.reason.startswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("outer", "taken"),
+    [
+        ("struct w *w = container_of(v, struct w, v); return w;", True),
+        ("if (!v) return 0; { return container_of(v, struct w, v); }", True),
+        ("struct w *w = container_of(v, struct w, v); w->x = 1; return w;", False),
+        ("struct w *w = container_of(v, struct w, v); return w->x ? w : 0;", False),
+        ("struct w *w; return w;", False),
+        ("return now() ? container_of(v, struct w, v) : 0;", False),
+    ],
+)
+def test_a_pointer_that_is_the_same_after_the_call(outer: str, taken: bool) -> None:
+    after = cut("\tenter(v);", AFTER, outer)
+    assert isinstance(after.body[0], Unmodelled) != taken

@@ -270,7 +270,7 @@ class Rewriter:
         # A label, or a member that an initialiser names.
         if re.search(rf"[;{{}},]\s*{name}\s*:(?!:)", body):
             return None
-        body = re.sub(rf"(?<![\w.>]){name}\b", new, body)
+        body = _uses(name).sub(new, body)
         return self.text[:start] + body + self.text[end:]
 
     def parenthesised(self) -> str | None:
@@ -280,7 +280,7 @@ class Rewriter:
         if path is None or not names:
             return None
         name = self.chance.choice(names)
-        code = re.sub(rf"(?<![\w.>]){name}\b", f"({name})", self._code(path[-1]))
+        code = _uses(name).sub(f"({name})", self._code(path[-1]))
         return self._put(path[-1], code)
 
     def apart(self) -> str | None:
@@ -407,6 +407,11 @@ class Rewriter:
     def _parameters(self, text: str) -> set[str]:
         found = (re.search(r"(\w+)\W*$", part) for part in text.split(","))
         return {match[1] for match in found if match} - {"void"}
+
+
+def _uses(name: str) -> re.Pattern[str]:
+    """Finds a variable, not a member or a tag that is called the same."""
+    return re.compile(rf"(?<![\w.>])(?<!struct )(?<!union )(?<!enum ){name}\b")
 
 
 KINDS: Sequence[str] = (

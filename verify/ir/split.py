@@ -123,17 +123,17 @@ def _is_root(node: Any, lvalue: Any) -> bool:
 
 
 def _same_again(value: Any, find: Find, depth: int = 4) -> bool:
-    """The expression gives the same value when it is evaluated again later: it reads nothing but
-    locals and changes nothing, and so do the functions that it calls."""
+    """An expression gives the same value when it is evaluated again later: it reads nothing but
+    locals and changes nothing, and so do the bodies of the functions that it calls."""
     for node in nodes(value):
         if isinstance(node, Assign | Unmodelled):
+            return False
+        if isinstance(node, Declare) and node.init is None:
             return False
         if isinstance(node, Load) and not isinstance(node.lvalue, Local):
             return False
         if isinstance(node, Call):
-            body = find(node.name) if depth else None
-            if body is None or len(body.body) != 1 or not isinstance(body.body[0], Return):
-                return False
-            if not _same_again(body.body[0].value, find, depth - 1):
+            called = find(node.name) if depth else None
+            if called is None or not _same_again(called.body, find, depth - 1):
                 return False
     return True
