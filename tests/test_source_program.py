@@ -294,6 +294,7 @@ def test_switch_with_ranges_and_fallthrough() -> None:
             n = 1000;
             ({ 0; });
             { i = 7; n += i; return n; }
+            switch (3) { case 1: break; case 3: n = 1000; }
         case 1:
         case 3 ... 5:
             n += 1;
@@ -319,6 +320,7 @@ def test_switch_with_ranges_and_fallthrough() -> None:
     [
         "back: n = 1;",
         "{ case 2: n = 1; }",
+        "switch (3) { back: case 3: n = 1; }",
         "n = = 1;",
         "int i = n;",
         "typedef u8 narrow;",

@@ -161,6 +161,8 @@ class Rewriter:
         def fits(path: Path) -> bool:
             words = self._words(path[-1])
             plain = path[-1].kind in ("simple", "if", "loop")
+            # A macro in capitals may declare something.
+            plain = plain and not (words[0].isupper() and words[1:2] == ["("])
             return plain and not _JUMPS & set(words) and "asm" not in words
 
         path = self._pick(fits)

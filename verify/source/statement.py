@@ -426,13 +426,17 @@ def _is_dead(node: Node) -> bool:
     return node.type.endswith("_statement") and _is_plain(node, within)
 
 
-def _is_plain(node: Node, types: bool) -> bool:
-    """It has no label, and no `types` that are declared in it unless they may be."""
-    if node.has_error or node.type in ("labeled_statement", "case_statement"):
+def _is_plain(node: Node, types: bool, cases: bool = False) -> bool:
+    """It has no label, and no `types` that are declared and `cases` of an outer switch in it,
+    unless they may be."""
+    if node.has_error or node.type == "labeled_statement":
+        return False
+    if not cases and node.type == "case_statement":
         return False
     if not types and node.type.endswith("_specifier") and node.child_by_field_name("body"):
         return False
-    return all(_is_plain(child, types) for child in node.named_children)
+    cases = cases or node.type == "switch_statement"
+    return all(_is_plain(child, types, cases) for child in node.named_children)
 
 
 def _shortened(text: str) -> str:
