@@ -79,6 +79,10 @@ def run(text: str, *args: int, contracts: Any = None, **more: Any) -> int:
     return int(found.value)
 
 
+def test_nothing_has_no_name() -> None:
+    assert built("int f(void) { return 1; }").function("") is None
+
+
 # Expressions ----------------------------------------------------------------------------------
 
 

@@ -23,6 +23,9 @@ struct box all;
 u64 power;
 u64 limit;
 #define room_to_lamp(room) (&(room)->box.lamp)
+#define put(x, v) do { (x) = (v); } while (0)
+#define take_it(f, x) f(&(x))
+#define ask(x, v) ((x) == (v))
 """
 ASKED = asked_about(
     mediated.writers({}, "", ()).idioms,
@@ -66,6 +69,9 @@ def found(body: str, head: str = "void f(struct room *room, struct lamp *l, u64 
         "p = &l->on;",
         "WRITE_ONCE(l->on, v);",
         "memcpy(&l->on, &v, 8);",
+        "put(l->on, v);",
+        "put(room->box.lamp.on, 1);",
+        "take_it(f, l->on);",
         "if (v) l->on = v; else v = 1;",
         "for (l->on = 0; v; v--) ;",
         "return l->on = v;",
@@ -84,6 +90,9 @@ def test_a_member_is_written(body: str) -> None:
         "v = v & l->on;",
         "v = (v) & l->on;",
         "take(l->on, 1);",
+        "put(v, l->on);",
+        "v = ask(l->on, v);",
+        "take_it(l->on, v);",
         "room->box.on = v;",
         "struct box *x; x->on = v;",
         "stranger->on = v;",
@@ -182,3 +191,26 @@ def test_parameters_that_userspace_may_write(text: str, who: list[str]) -> None:
     told = list(writes("box.c", f"\n{text}\n", ASKED, ASKED.pattern(), program))
     assert [w.function for w in told] == who
     assert all(w.line == 2 for w in told)
+
+
+@pytest.mark.parametrize(
+    ("macro", "told"),
+    [
+        ("#define off(l) ((l)->on = 0)", [("off", 2, "on")]),
+        ("#define off(l, v) do { \\\n\tl->on = 0; \\\n} while (0)", [("off", 3, "on")]),
+        ("#define off(room) (room_to_lamp(room)->on = 0)", [("off", 2, "on")]),
+        ("#define off() (power = 0)", [("off", 2, "power")]),
+        ("#  define off (all.lamp.on = 0)", [("off", 2, "on")]),
+        ("#define off(l) (l)->on\nint x;", []),
+        ("#define off(l) x->on = 0", []),
+        ("#define off(l) on = 0", []),
+        ("#define __init (power = 0)", [("__init", 2, "power")]),
+        ("void f(void)\n{\n#define off (power = 0)\n\toff;\n}", [("off", 4, "power")]),
+        ("void f(void)\n{\n#define off 0\n\tpower = off;\n}", [("f", 5, "power")]),
+    ],
+)
+def test_macros(macro: str, told: list[tuple[str, int, str]]) -> None:
+    files = {"box.h": HEADER, "box.c": f"\n{macro}\n"}
+    program = CProgram(TextTree(files), Dialect(("box.h",), {}, "", {}, {}))
+    written = writes("box.c", files["box.c"], ASKED, ASKED.pattern(), program)
+    assert [(w.function, w.line, w.name) for w in written] == told

@@ -78,6 +78,7 @@ def test_cases_are_seen_in_kernels(
 
 WRITER = "{}void later(struct kvm_vcpu *vcpu)\n{{\n\tvcpu_to_pmu(vcpu)->global_status = 0;\n}}\n"
 CALLER = "{}void now(struct kvm_vcpu *vcpu)\n{{\n\tlater(vcpu);\n}}\n"
+MACRO = "#define off(pmu) ((pmu)->global_status = 0)\n"
 MSR = "void later(struct kvm_vcpu *vcpu)\n{{\n\t{};\n}}\n"
 TABLE = "struct kvm_x86_ops other = {{\n\t.run = {},\n}};\n"
 
@@ -99,7 +100,14 @@ TABLE = "struct kvm_x86_ops other = {{\n\t.run = {},\n}};\n"
         (MSR.format("kvm_pmu_put_guest_pmcs(vcpu)"), "later()"),
         (MSR.format("kvm_pmu_call(mediated_put)(vcpu)"), "later()"),
         (MSR.format("kvm_pmu_reset(vcpu)"), "later()"),
+        # By a macro.
+        (MACRO + MSR.format("off(vcpu_to_pmu(vcpu))"), "off()"),
+        (MACRO + "#define now off\n" + MSR.format("now(vcpu_to_pmu(vcpu))"), "off()"),
+        ("#define put kvm_pmu_put_guest_pmcs\n" + MSR.format("put(vcpu)"), "put()"),
+        (MACRO + TABLE.format("off"), "off()"),
         # Nobody calls it.
+        (MACRO, ""),
+        (MACRO + MSR.format("off(vcpu_to_pmu(vcpu))").replace("void", "static void"), ""),
         (WRITER.format("static "), ""),
         (WRITER.format("static ") + CALLER.format("static "), ""),
         (WRITER.format("").replace("global_status = 0", "reserved = 0"), ""),

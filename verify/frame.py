@@ -14,9 +14,8 @@ from verify.ir.program import Dialect
 from verify.source.build import Unsupported
 from verify.source.c_lex import strip_comments
 from verify.source.index import Index
-from verify.source.scope import declares, defined_around
+from verify.source.scope import speakers
 from verify.source.skeleton import BRANCH, ENTRY, RETURN, Step, skeleton
-from verify.source.source_file import words
 from verify.source.tree import Tree
 from verify.target import Callers, Frame, Target
 
@@ -107,14 +106,10 @@ def _stranger(tree: Tree, rules: Sequence[Callers], dialect: Dialect) -> str:
 
 
 def _spoken(text: str, rule: Callers) -> str:
-    stripped = f"\n{strip_comments(text)}\n"
-    lines = stripped.split("\n")[1:]
-    for at, name in sorted((at, call) for call in rule.calls for at in words(stripped, call)):
-        number = stripped.count("\n", 0, at)
-        line = lines[number - 1]
-        if declares(line, name):
-            continue
-        if line.startswith("#") or defined_around(lines, number) not in rule.functions:
+    stripped = strip_comments(text)
+    spoken = ((line, name, who) for name in rule.calls for who, line in speakers(stripped, name))
+    for line, name, who in sorted(spoken):
+        if who not in rule.functions:
             allowed = " and ".join(f"{function}()" for function in rule.functions)
-            return f"{number}: {name}() is spoken of outside of {allowed}"
+            return f"{line}: {name}() is spoken of outside of {allowed}"
     return ""

@@ -3,6 +3,8 @@
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
 from verify.source.patch import Hunk, LineKind
 
@@ -18,6 +20,7 @@ _DEFINITIONS = {
     "assembly": re.compile(r"\s*SYM_\w*START\w*\(\s*(\w+)"),
     "function": re.compile(r"\s*(?:[A-Za-z_]\w*[\s*]+)+?(\w+)\s*\([^;=]*$"),
 }
+_MACRO = re.compile(r"\s*#\s*define\s+(\w+)")
 _TYPE_ALONE = re.compile(r"[A-Za-z_][\w \t*]*$")
 _PROTOTYPE = re.compile(r"\s*(?:[A-Za-z_]\w*[\s*]+)+?(\w+)\s*\([^()]*\)\s*;")
 _VARIABLE = re.compile(
@@ -60,15 +63,13 @@ def definitions(lines: Sequence[str]) -> list[tuple[int, str]]:
     return [(number, name) for number, line in enumerate(lines, 1) if (name := _begun(line))]
 
 
-def defined_around(lines: Sequence[str], number: int) -> str:
-    """The last of the `definitions` up to this line (from 1); "" without one."""
-    above = (lines[index] for index in range(number - 1, -1, -1))
-    return next((name for line in above if (name := _begun(line))), "")
+Ranges = Sequence[tuple[int, int, str]]
+"""First and last line, from 1, and name of what a text defines, in order."""
 
 
-def functions(lines: Sequence[str]) -> list[tuple[int, int, str]]:
-    """First and last line, from 1, and name of each function that is begun at the margin; the last
-    one is the first with a brace at the margin, or that of the file."""
+def functions(lines: Sequence[str]) -> Ranges:
+    """Each function that is begun at the margin; its last line is the first with a brace at the
+    margin, or that of the file."""
     closed = [number for number, line in enumerate(lines, 1) if line[:1] == "}"]
     found: list[tuple[int, int, str]] = []
     for number, line in enumerate(lines, 1):
@@ -83,30 +84,64 @@ def functions(lines: Sequence[str]) -> list[tuple[int, int, str]]:
     return found
 
 
-def function_at(ranges: Sequence[tuple[int, int, str]], line: int) -> str:
-    """The last of these `functions` that has a line; "" without one."""
+def _macros(lines: Sequence[str]) -> Ranges:
+    found: list[tuple[int, int, str]] = []
+    for number, line in enumerate(lines, 1):
+        if match := _MACRO.match(line):
+            last = number
+            while last < len(lines) and lines[last - 1].endswith("\\"):
+                last += 1
+            found.append((number, last, match[1]))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """The lines of a text without comments, and what is defined on which of them."""
+
+    lines: Sequence[str]
+    functions: Ranges
+    macros: Ranges
+
+    def at(self, line: int) -> tuple[int, int, str] | None:
+        """The macro, or else the function, that has a line."""
+        return _last(self.macros, line) or _last(self.functions, line)
+
+
+@lru_cache(maxsize=1024)
+def outline(text: str) -> Outline:
+    """Of a text without comments."""
+    lines = text.split("\n")
+    return Outline(lines, functions(lines), _macros(lines))
+
+
+def _last(ranges: Ranges, line: int) -> tuple[int, int, str] | None:
     k = bisect_right(ranges, line, key=lambda found: found[0]) - 1
-    return ranges[k][2] if k >= 0 and line <= ranges[k][1] else ""
+    return ranges[k] if k >= 0 and line <= ranges[k][1] else None
 
 
 def is_private(text: str, name: str) -> bool | None:
-    """Whether a function is static; None where it is not defined."""
-    lines = text.split("\n")
-    heads = [lines[max(first - 2, 0) : first] for first, _, who in functions(lines) if who == name]
-    return all("static" in " ".join(head).split() for head in heads) if heads else None
+    """Whether a function is static, as a macro always is; None where neither is defined."""
+    found = outline(text)
+    heads = [found.lines[max(n - 2, 0) : n] for n, _, who in found.functions if who == name]
+    if not heads and not any(who == name for _, _, who in found.macros):
+        return None
+    return all("static" in " ".join(head).split() for head in heads)
 
 
 def speakers(text: str, call: str) -> Iterator[tuple[str, int]]:
-    """The functions of a text without comments that speak of another one (or of a macro with its
-    arguments), each with the line; "" where something at file scope does, but to declare it or
-    export it."""
+    """The functions and macros of a text without comments that speak of another one (or of a macro
+    with its arguments), each with the line; "" where something at file scope does, but to declare
+    it or export it."""
     spoken = re.compile(rf"(?<!\w){re.escape(call)}(?!\w)")
-    lines = text.split("\n")
-    ranges = functions(lines)
-    for number, line in enumerate(lines, 1):
+    if call not in text or not spoken.search(text):
+        return
+    found = outline(text)
+    for number, line in enumerate(found.lines, 1):
         if call not in line or not spoken.search(line):
             continue
-        inside = function_at(ranges, number)
+        place = found.at(number)
+        inside = place[2] if place else ""
         if inside != call and (inside or not declares(line, call)):
             yield inside, number
 

@@ -151,7 +151,7 @@ class _Lines:
 
 def words(text: str, name: str) -> Iterator[int]:
     """Offsets of a word in a text that does not start or end with it."""
-    at = text.find(name)
+    at = text.find(name) if name else -1
     while at >= 0:
         end = at + len(name)
         before, after = text[at - 1], text[end]

@@ -2,7 +2,7 @@
 
 Whose member something is, is followed through the declarations of the function's variables, of
 members and of results, as far as the program knows them; beyond that it goes by the names that the
-record has elsewhere. Macros are not expanded.
+record has elsewhere. A macro is looked at where it is defined, and may be given anything.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from verify.ir.types import Array, Pointer, Record, Type
 from verify.source.build import Unsupported
 from verify.source.c_lex import is_name, lex, split
 from verify.source.program import CProgram
-from verify.source.scope import function_at, functions
+from verify.source.scope import outline
 from verify.target import Idioms
 
 _ASSIGN = re.compile(r"(?:[-+*/%&|^]|<<|>>)?=$|\+\+$|--$")
+_MACRO = re.compile(r"[ \t]*#[ \t]*define[ \t]+\w+(?:\(([^)]*)\))?")
 _STEPS = frozenset(("->", "."))
 _KEYWORDS = frozenset(
     ("return", "if", "while", "for", "switch", "else", "do", "goto", "case", "sizeof", "typeof")
@@ -30,8 +31,8 @@ _TAGGED = frozenset(("struct", "union", "enum"))
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """`function` writes the member or object `name`, or what an argument is called, at a line, from
-    1; without a function it is userspace, by a parameter of the module."""
+    """`function`, or a macro, writes the member or object `name`, or what an argument is called, at
+    a line, from 1; without a function it is userspace, by a parameter of the module."""
 
     function: str
     line: int
@@ -64,39 +65,43 @@ def writes(
     if not pattern.search(text):
         return
     yield from _parameters(text, asked)
-    found = functions(text.split("\n"))
-    starts = [0, *(match.end() for match in re.finditer("\n", text))]
+    found = outline(text)
+    starts = [0, *(match.end() for match in re.finditer("\n", text)), len(text)]
     seen: set[int] = set()
     for match in pattern.finditer(text):
-        line = bisect_right(starts, match.start())
-        k = bisect_right(found, line, key=lambda function: function[0]) - 1
-        if k < 0 or k in seen or found[k][1] < line:
+        place = found.at(bisect_right(starts, match.start()))
+        if place is None or place[0] in seen:
             continue
-        seen.add(k)
-        first, last, name = found[k]
-        head = max(first - 2, 0)
-        body = text[starts[head] : starts[last] if last < len(starts) else len(text)]
-        declared = body.partition("{")[0]
-        if re.search(rf"\b(?:{asked.idioms.once})\b", declared):
+        first, last, name = place
+        seen.add(first)
+        if macro := _MACRO.match(text, starts[first - 1], starts[last]):
+            parameters = re.findall(r"\w+", macro[1] or "")
+            head, start = text.count("\n", 0, macro.end()), macro.end()
+        else:
+            parameters, head = [], max(first - 2, 0)
+            start = starts[head]
+        body = text[start : starts[last]]
+        if not macro and re.search(rf"\b(?:{asked.idioms.once})\b", body.partition("{")[0]):
             continue
-        found_in = _Function(path, body, head + 1, program, asked)
+        body = body.replace("\\\n", " \n")
+        found_in = _Function(path, body, head + 1, program, asked, parameters)
         yield from (Write(name, at, what) for at, what in found_in.writes())
 
 
 def first_arguments(text: str, callee: str) -> Iterator[Write]:
-    """Calls of a function in the functions of a file without comments: each with its first
-    argument."""
+    """Calls of a function in the functions and macros of a file without comments: each with its
+    first argument."""
     calls = re.compile(rf"\b{callee}\s*\(")
     if callee not in text or not calls.search(text):
         return
-    found = functions(text.split("\n"))
+    found = outline(text)
     for call in calls.finditer(text):
         line = text.count("\n", 0, call.start()) + 1
-        if who := function_at(found, line):
+        if place := found.at(line):
             first, *_ = split(lex(text[call.end() : call.end() + 400], 1)[:100], ",")
             depth = list(accumulate((word == "(") - (word == ")") for word, _, _ in first))
             end = next((i for i, level in enumerate(depth) if level < 0), len(first))
-            yield Write(who, line, " ".join(word for word, _, _ in first[:end]))
+            yield Write(place[2], line, " ".join(word for word, _, _ in first[:end]))
 
 
 def _parameters(text: str, asked: Asked) -> Iterator[Write]:
@@ -110,10 +115,20 @@ def _parameters(text: str, asked: Asked) -> Iterator[Write]:
 
 
 class _Function:
-    """The tokens of a function, from line `first` of a file."""
+    """The tokens of a function, or of what stands for a macro, from line `first` of a file.
+    `given`: the macro's parameters."""
 
-    def __init__(self, path: str, text: str, first: int, program: CProgram, asked: Asked) -> None:
+    def __init__(
+        self,
+        path: str,
+        text: str,
+        first: int,
+        program: CProgram,
+        asked: Asked,
+        given: Sequence[str],
+    ) -> None:
         tokens = lex(text, first)
+        self._given = frozenset(given)
         self._path, self._first = path, first
         self._words = [word for word, _, _ in tokens]
         self._lines = [line for _, line, _ in tokens]
@@ -186,8 +201,11 @@ class _Function:
     def _is_asked(self, at: int) -> bool:
         """A member is one of a record that is asked about."""
         tags = self._asked.members[self._words[at]]
-        tag = self._tag(self._start(at), at - 1)
+        start = self._start(at)
+        tag = self._tag(start, at - 1)
         if tag is None:
+            if not self._given.isdisjoint(self._words[start:at]):
+                return True
             name = self._last_name(at - 2)
             return any(name in self._asked.aliases.get(tag, ()) for tag in tags)
         return tag in tags
@@ -295,13 +313,15 @@ class _Function:
         before = words[start - 1] if start else ""
         if _ASSIGN.match(after) or before in ("++", "--"):
             return True
-        callee, first = self._callee(start)
+        callee, position = self._callee(start)
         if self._reads(callee):
             return False
         if before == "&" and self._is_unary(start - 1):
             return True
         if self._fills(callee) or self._writes_first(callee):
-            return first
+            return not position
+        if callee and self._assigns(callee, position):
+            return True
         return bool(callee) and words[at] in self._asked.arrays and end == at + 1
 
     def _filled(self, at: int) -> str | None:
@@ -322,18 +342,32 @@ class _Function:
             return self._words[at - 2] == "*"
         return before == "return" or not (is_name(before) or before == "]" or before[:1].isdigit())
 
-    def _callee(self, at: int) -> tuple[str, bool]:
-        """What an argument is given to ("" for nothing), and whether it is the first one."""
-        words, first, i = self._words, True, at - 1
+    def _assigns(self, macro: str, position: int) -> bool:
+        """A macro assigns to one of its parameters, or takes its address."""
+        found = self._program.index.macro(macro, self._path, self._first)
+        if found is None or position >= len(found.params or ()):
+            return False
+        assert found.params is not None
+        body = ("", *found.body, "")
+        for i in (i for i, word in enumerate(body) if word == found.params[position]):
+            after = next(word for word in body[i + 1 :] if word != ")")
+            before = next(word for word in body[i - 1 :: -1] if word != "(")
+            if _ASSIGN.match(after) or before in ("++", "--", "&"):
+                return True
+        return False
+
+    def _callee(self, at: int) -> tuple[str, int]:
+        """What an argument is given to ("" for nothing), and how many are before it."""
+        words, position, i = self._words, 0, at - 1
         while i > 0 and words[i] not in (";", "{", "}"):
             if words[i] in (")", "]"):
                 i = self._opening(i)
             elif words[i] == "(" and is_name(words[i - 1]) and words[i - 1] not in _KEYWORDS:
-                return words[i - 1], first
+                return words[i - 1], position
             elif words[i] == ",":
-                first = False
+                position += 1
             i -= 1
-        return "", False
+        return "", 0
 
 
 def _record(kind: Type | None) -> str | None:
