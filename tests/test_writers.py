@@ -99,6 +99,8 @@ TABLE = "struct kvm_x86_ops other = {{\n\t.run = {},\n}};\n"
         # By what the model runs.
         (MSR.format("kvm_pmu_put_guest_pmcs(vcpu)"), "later()"),
         (MSR.format("kvm_pmu_call(mediated_put)(vcpu)"), "later()"),
+        (MSR.format("static_call(kvm_x86_pmu_mediated_put)(vcpu)"), "later()"),
+        (MSR.format("kvm_pmu_ops.mediated_put(vcpu)"), "later()"),
         (MSR.format("kvm_pmu_reset(vcpu)"), "later()"),
         # By a macro.
         (MACRO + MSR.format("off(vcpu_to_pmu(vcpu))"), "off()"),

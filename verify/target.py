@@ -242,15 +242,15 @@ class Writers:
     nobody in `folder` and in the target's files, but in what is `beside` (no vCPU of this target
     runs it), and for the functions that are `known` to, with the names of what they write. Nor may
     anyone in `folder` call one of the `instructions` for one of its registers, by number, or a
-    function that the model runs and that writes, unless `known` has that; `through` is how one
-    calls such a member of a table, with {} for its name. `idioms`: what counts as a write.
+    function that the model runs and that writes, unless `known` has that; `through` are the ways
+    to speak of such a member of a table, with {} for its name. `idioms`: what counts as a write.
     """
 
     folder: str
     beside: tuple[str, ...]
     known: Mapping[str, Set[str]]
     instructions: Mapping[str, Set[int]]
-    through: str
+    through: tuple[str, ...]
     idioms: Idioms
 
 

@@ -125,7 +125,7 @@ class _Search:
         names = set(functions)
         for table in self._tables():
             members = (member for member, name in table.items() if name in functions)
-            names.update(self._rule.through.format(member) for member in members)
+            names.update(way.format(m) for m in members for way in self._rule.through)
         for path, text in self._texts.items():
             for name in sorted(name for name in names if name in text):
                 for who, line in speakers(text, name) if path.startswith(self._rule.folder) else ():
@@ -135,7 +135,7 @@ class _Search:
     def _is_idle(self, function: str) -> bool:
         """All that speaks of it at file scope is a table, and nobody calls that member."""
         members = {m for table in self._tables() for m, name in table.items() if name == function}
-        calls = [self._rule.through.format(member) for member in members]
+        calls = [way.format(member) for member in members for way in self._rule.through]
         spoken = re.compile(rf"\s*\.\w+\s*=\s*{function}\s*,?\s*$")
         lines = [
             text.split("\n")[line - 1]

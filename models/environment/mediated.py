@@ -229,7 +229,13 @@ FRAME = Frame(
 _KVM = "arch/x86/kvm"
 CALLERS = (
     Callers(
-        ("kvm_mediated_pmu_load", "kvm_mediated_pmu_put", "kvm_x86_call(vcpu_run)"),
+        (
+            "kvm_mediated_pmu_load",
+            "kvm_mediated_pmu_put",
+            "kvm_x86_call(vcpu_run)",
+            "kvm_x86_vcpu_run",
+            "kvm_x86_ops.vcpu_run",
+        ),
         (FRAME.function,),
         _KVM,
     ),
@@ -256,7 +262,7 @@ _WRITERS = {
     "kvm_arch_vcpu_precreate": {"enable_pmu"},
     "kvm_vm_ioctl_enable_cap": {"enable_pmu"},
 }
-_CALL = "kvm_pmu_call({})"
+_CALLS = ("kvm_pmu_call({})", "kvm_x86_pmu_{}", "kvm_pmu_ops.{}")
 _IDIOMS = Idioms(
     reads=r"(?:arch_)?test_bit\w*|find_\w+|\w*for_each_\w+|memcmp|memchr_inv|copy_to_user|sizeof"
     r"|bitmap_(?:empty|full|weight|equal|intersects|subset)|atomic\w*_read|smp_load_acquire"
@@ -280,7 +286,7 @@ def writers(
     forms = [f"{name}{safe}" for name in ("wrmsr", "wrmsrl", "wrmsrq") for safe in ("", "_safe")]
     forms += ["wrmsrns", "native_wrmsr", "native_wrmsrl", "native_wrmsrq", "native_write_msr"]
     instructions = {**dict.fromkeys(forms, frozenset(registers)), **(more or {})}
-    return Writers(_KVM, (beside,), {**_WRITERS, **known}, instructions, _CALL, _IDIOMS)
+    return Writers(_KVM, (beside,), {**_WRITERS, **known}, instructions, _CALLS, _IDIOMS)
 
 
 REPLACED = (
