@@ -95,6 +95,7 @@ TABLE = "struct kvm_x86_ops other = {{\n\t.run = {},\n}};\n"
         (MSR.format("if (wrmsrq_safe(0x390, ~0ULL)) return"), "later()"),
         (MSR.format("wrmsrq(MSR_CORE_PERF_FIXED_CTR0 + 2, x(1, 2))"), "later()"),
         (MSR.format("wrmsrq(fixed_counter_msr(3), 0)"), "later()"),
+        (MSR.format("msr_clear_bit(MSR_CORE_PERF_GLOBAL_CTRL, 1)"), "later()"),
         (MSR.format("vmcs_write64(GUEST_IA32_PERF_GLOBAL_CTRL, 0)"), "later()"),
         # By what the model runs.
         (MSR.format("kvm_pmu_put_guest_pmcs(vcpu)"), "later()"),

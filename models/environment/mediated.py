@@ -283,8 +283,10 @@ def writers(
 ) -> Writers:
     """`known` and `registers`: those of one vendor; `more`: its other instructions, with what they
     must not write. `beside`: the folder of the other one."""
-    forms = [f"{name}{safe}" for name in ("wrmsr", "wrmsrl", "wrmsrq") for safe in ("", "_safe")]
-    forms += ["wrmsrns", "native_wrmsr", "native_wrmsrl", "native_wrmsrq", "native_write_msr"]
+    safe = ("wrmsr", "wrmsrl", "wrmsrq", "native_write_msr", "paravirt_write_msr")
+    forms = [f"{name}{end}" for name in safe for end in ("", "_safe")]
+    forms += ["wrmsrns", "__wrmsrq", "native_wrmsr", "native_wrmsrl", "native_wrmsrq"]
+    forms += ["msr_set_bit", "msr_clear_bit"]
     instructions = {**dict.fromkeys(forms, frozenset(registers)), **(more or {})}
     return Writers(_KVM, (beside,), {**_WRITERS, **known}, instructions, _CALLS, _IDIOMS)
 

@@ -748,7 +748,10 @@ PLAIN = Target(
         WRITERS,
         mediated.SVM,
         msr.table(8, 4),
-        {f"vmcs_write{width}": frozenset(vmx.FIELDS) for width in ("32", "64", "l")},
+        dict.fromkeys(
+            (f"{start}vmcs_write{width}" for start in ("", "__") for width in ("32", "64", "l")),
+            frozenset(vmx.FIELDS),
+        ),
     ),
     watches=(rules.HOST_CONTEXT, filtering.WATCH),
     orderings=(
