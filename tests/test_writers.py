@@ -103,6 +103,11 @@ TABLE = "struct kvm_x86_ops other = {{\n\t.run = {},\n}};\n"
         (MSR.format("static_call(kvm_x86_pmu_mediated_put)(vcpu)"), "later()"),
         (MSR.format("kvm_pmu_ops.mediated_put(vcpu)"), "later()"),
         (MSR.format("kvm_pmu_reset(vcpu)"), "later()"),
+        # As a whole.
+        (MSR.format("*vcpu_to_pmu(vcpu) = saved"), "later()"),
+        (MSR.format("vcpu->arch.pmu = *saved"), "later()"),
+        (MSR.format("vcpu_to_pmu(vcpu)->gp_counters[1] = *saved"), "later()"),
+        (MSR.format("memset(vcpu_to_pmu(vcpu), 0, 8)"), "later()"),
         # By a macro.
         (MACRO + MSR.format("off(vcpu_to_pmu(vcpu))"), "off()"),
         (MACRO + "#define now off\n" + MSR.format("now(vcpu_to_pmu(vcpu))"), "off()"),

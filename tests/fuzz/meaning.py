@@ -20,6 +20,7 @@ from verify.source.overlay import Overlay
 
 STEPS = 40
 MANY = 60
+CUTS = ("split", "same_value")
 
 
 def rewritten(subject: Subject, count: int, chance: Random) -> tuple[Overlay, list[str]]:
@@ -28,8 +29,8 @@ def rewritten(subject: Subject, count: int, chance: Random) -> tuple[Overlay, li
     done: list[str] = []
     while len(done) < count:
         function, kind = chance.choice(subject.functions), chance.choice(KINDS)
-        if kind == "split" and function.name in subject.target.dialect({}).splits:
-            continue  # the models stand at a call in it, which is to stay there
+        if kind in CUTS and function.name in subject.target.dialect({}).splits:
+            continue  # the models stand at a call in it, which no local outlives
         new = rewrite(texts[function.loc.file], function.name, kind, chance)
         if new is not None:
             texts[function.loc.file] = new

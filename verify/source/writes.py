@@ -53,8 +53,11 @@ class Asked:
 
     def pattern(self) -> re.Pattern[str]:
         """Finds each name, and what fills whole records."""
-        names = sorted({*self.members, *self.objects})
-        return re.compile(rf"\b(?:{'|'.join(names)}|{self.idioms.fills})\b")
+        names = "|".join(sorted({*self.members, *self.objects}))
+        leading = "|".join(sorted({name for found in self.aliases.values() for name in found}))
+        through = r"(?:[;{})]|\belse|\bdo)\s*\*[^;={}]*=(?!=)"
+        assigned = rf"{through}|(?:->|\.)(?:{leading})(?:\[[^]]*\])?\s*=(?!=)"
+        return re.compile(rf"\b(?:{names}|{self.idioms.fills})\b|{assigned}")
 
 
 def writes(
@@ -148,13 +151,18 @@ class _Function:
     def writes(self) -> Iterator[tuple[int, str]]:
         """Line and name of each write."""
         for i, word in enumerate(self._words):
+            tag: str | None = None
             if i and self._words[i - 1] in _STEPS:
                 ours = word in self._asked.members and self._is_member(i) and self._is_asked(i)
             else:
                 ours = word in self._asked.objects and word not in self._variables
             if ours and self._is_written(i):
                 yield self._lines[i], word
-            elif self._fills(word) and (tag := self._filled(i)) in self._asked.aliases:
+            elif word == "=":
+                tag = self._assigned(i)
+            elif self._fills(word):
+                tag = self._filled(i)
+            if tag in self._asked.aliases:
                 yield self._lines[i], f"struct {tag}"
 
     # Declarations -------------------------------------------------------------------------------
@@ -277,6 +285,14 @@ class _Function:
                 i += 2
         return tag
 
+    def _tag_or_guess(self, start: int, end: int) -> str | None:
+        """One that is asked about, by how the last part is called, where it is not known."""
+        tag = self._tag(start, end)
+        if tag is None:
+            name = self._last_name(end - 1)
+            tag = next((tag for tag, names in self._asked.aliases.items() if name in names), None)
+        return tag
+
     def _of_group(self, start: int, end: int) -> str | None:
         words = self._words[start:end]
         if "struct" in words[:-1]:
@@ -293,11 +309,14 @@ class _Function:
         return _record(function.result) if function else None
 
     def _of_member(self, tag: str, name: str) -> str | None:
+        return _record(self._type_of_member(tag, name))
+
+    def _type_of_member(self, tag: str, name: str) -> Type | None:
         try:
             member = self._program.record(tag).members.get(name)
         except (KeyError, Unsupported):
             return None
-        return _record(member.type) if member else None
+        return member.type if member else None
 
     # What becomes of it -------------------------------------------------------------------------
 
@@ -333,7 +352,33 @@ class _Function:
         while end < len(words) - 1 and (depth or words[end] not in (",", ")")):
             depth += (words[end] in ("(", "[")) - (words[end] in (")", "]"))
             end += 1
-        return self._tag(start, end) if start < end else None
+        return self._tag_or_guess(start, end) if start < end else None
+
+    def _assigned(self, at: int) -> str | None:
+        """The record that is assigned as a whole at a `=`."""
+        words, end = self._words, at - 1
+        while end > 0 and words[end] == "]":
+            end = self._opening(end) - 1
+        start = end
+        if words[end] == ")":
+            start = self._opening(end)
+            start -= is_name(words[start - 1])
+        start = self._start(start)
+        tag = self._tag_or_guess(start, at)
+        if start and words[start - 1] == ")":
+            cast = self._opening(start - 1)
+            tag, start = self._of_group(cast + 1, start - 1), cast
+        if start > 1 and words[start - 1] == "*":
+            # What is declared is not assigned to.
+            before = words[start - 2]
+            declared = is_name(before) and before not in _KEYWORDS
+            return None if declared or start - 2 in self._lists else tag
+        if end < 1 or words[end - 1] not in _STEPS or not is_name(words[end]):
+            return None
+        kind = self._type_of_member(self._tag_or_guess(start, end - 1) or "", words[end])
+        while isinstance(kind, Array):
+            kind = kind.of
+        return kind.tag if isinstance(kind, Record) else None
 
     def _is_unary(self, at: int) -> bool:
         before = self._words[at - 1] if at else ""
