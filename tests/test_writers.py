@@ -179,6 +179,16 @@ def test_a_member_of_the_operations_that_nobody_calls(call: str, who: str) -> No
     assert bool(doubt(tree, TARGETS[0])) == bool(who)
 
 
+@pytest.mark.parametrize("call", ["tell(vcpu)", "done(vcpu)", ""])
+def test_a_function_that_runs_and_writes_by_a_macro(call: str) -> None:
+    tree = added(MSR.format(call))
+    start = "void kvm_mediated_pmu_put(struct kvm_vcpu *vcpu)\n{\n"
+    writer = f"{MACRO}#define on(pmu) off(pmu)\n"
+    writer += "void tell(struct kvm_vcpu *vcpu)\n{\n\ton(vcpu_to_pmu(vcpu));\n}\n"
+    tree.files[PMU] = tree.files[PMU].replace(start, f"{writer}{start}\ttell(vcpu);\n")
+    assert doubt(tree, TARGETS[0]).startswith("tell is also called by later()") == ("tell" in call)
+
+
 def test_another_function_may_have_the_name_of_one_that_runs() -> None:
     writer = WRITER.format("static ").replace("later", "kvm_pmu_load_guest_pmcs")
     told = doubt(added(f"\n{writer}{TABLE.format('kvm_pmu_load_guest_pmcs')}"), TARGETS[0])

@@ -22,7 +22,7 @@ from verify.source.build import Unsupported
 from verify.source.c_lex import strip_comments
 from verify.source.macros import PRELUDE
 from verify.source.program import CProgram
-from verify.source.scope import is_private, speakers
+from verify.source.scope import is_macro, is_private, speakers
 from verify.source.tree import Tree
 from verify.source.writes import Asked, Write, asked_about, first_arguments, writes
 from verify.target import Idioms, Writers
@@ -61,8 +61,10 @@ class _Search:
         for path, write in self._writes():
             if self._is_run(path, write.function):
                 own.add(write.function)
-            elif told := self._told(path, write, "written"):
+                continue
+            if told := self._told(path, write, "written"):
                 return told
+            own |= self._by_macro(write.function)
         for path, call in self._calls(self._leading_to(own)):
             if not self._is_run(path, call.function) and (told := self._told(path, call, "called")):
                 return told
@@ -73,6 +75,20 @@ class _Search:
         if not function or path not in self._program.index.by_path:
             return False
         return self._program.function_name(function, path) in self._runs
+
+    def _by_macro(self, name: str) -> set[str]:
+        """The functions that the model runs and that use a macro, through others perhaps."""
+        ahead, seen = [name], {name}
+        found: set[str] = set()
+        while ahead:
+            name = ahead.pop()
+            spoken = [text for text in self._texts.values() if name in text]
+            if any(is_macro(text, name) for text in spoken):
+                who = {speaker for text in spoken for speaker, _ in speakers(text, name)}
+                found |= who & self._runs
+                ahead += who - self._runs - seen
+                seen |= who
+        return found
 
     def _told(self, path: str, use: Write, done: str) -> str:
         who, target = use.function, self._switch.target

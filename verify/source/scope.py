@@ -120,11 +120,16 @@ def _last(ranges: Ranges, line: int) -> tuple[int, int, str] | None:
     return ranges[k] if k >= 0 and line <= ranges[k][1] else None
 
 
+def is_macro(text: str, name: str) -> bool:
+    """Whether a text without comments defines a macro of this name."""
+    return any(who == name for _, _, who in outline(text).macros)
+
+
 def is_private(text: str, name: str) -> bool | None:
     """Whether a function is static, as a macro always is; None where neither is defined."""
     found = outline(text)
     heads = [found.lines[max(n - 2, 0) : n] for n, _, who in found.functions if who == name]
-    if not heads and not any(who == name for _, _, who in found.macros):
+    if not heads and not is_macro(text, name):
         return None
     return all("static" in " ".join(head).split() for head in heads)
 
